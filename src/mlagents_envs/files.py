@@ -1,0 +1,47 @@
+"""Writing files so that a crash leaves either the old content or the new, never half of one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextmanager
+def atomic_writer(path: Path | str) -> Iterator[BinaryIO]:
+    """Open a temporary file beside ``path`` that replaces it when the block ends without error.
+
+    The content is flushed to the disk before the replacement. On an error the temporary file is removed
+    and ``path`` stays as it was.
+
+    Args:
+        path: file to create or replace; its folder must exist.
+
+    Raises:
+        OSError: the folder is missing or not writable, or the disk is full.
+    """
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)  # mkstemp makes files for the owner only
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def atomic_write_text(path: Path | str, text: str) -> None:
+    """Write ``text`` as UTF-8 to ``path``, replacing it in one step.
+
+    Raises:
+        OSError: the folder is missing or not writable, or the disk is full.
+    """
+    with atomic_writer(path) as file:
+        file.write(text.encode("utf-8"))
