@@ -1,0 +1,5 @@
+"""Trainers: everything that learns."""
+
+from mlagents_envs import __version__
+
+__all__ = ["__version__"]

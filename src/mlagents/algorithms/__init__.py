@@ -1,0 +1,1 @@
+"""Learning algorithms: settings, losses and update of each in one file."""

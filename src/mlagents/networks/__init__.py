@@ -1,0 +1,1 @@
+"""Networks: what maps observations to action distributions and values."""

@@ -1,0 +1,1 @@
+"""Reward signals, one per file, each beside its settings."""

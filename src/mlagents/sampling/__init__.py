@@ -1,0 +1,1 @@
+"""Sampling: environment workers, and the collector that turns their steps into rows of experience."""
