@@ -1,0 +1,143 @@
+"""How a command ends when something goes wrong.
+
+What the user can act on is one line (or a few) on stderr; a traceback means a bug of ours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Protocol, TextIO
+
+from mlagents.settings.errors import TrainerConfigError, TrainerConfigWarning, TrainerError
+from mlagents_envs.exception import UnityException
+
+DEBUG = "--debug"
+ENV_ARGS = "--env-args"
+
+EXIT_ERROR = 1
+EXIT_INTERRUPTED = 130
+
+USER_ERRORS = (TrainerConfigError, TrainerError, UnityException)
+
+FILE_SYSTEM_ERRORS = frozenset(
+    {
+        errno.EACCES,
+        errno.EDQUOT,
+        errno.EEXIST,
+        errno.EFBIG,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.ENOSPC,
+        errno.ENOTDIR,
+        errno.EPERM,
+        errno.EROFS,
+    }
+)
+"""Conditions of the user's disk and folders, as opposed to mistakes in our use of them."""
+
+
+def debug_requested(argv: Sequence[str]) -> bool:
+    """Whether ``--debug`` stands among the options, found even when the rest cannot be parsed."""
+    for argument in argv:
+        flag = argument.partition("=")[0]
+        if len(flag) > len("--env") and ENV_ARGS.startswith(flag):
+            return False
+        if len(flag) > len("--de") and DEBUG.startswith(flag):
+            return True
+    return False
+
+
+def run_command(body: Callable[[], int], *, debug: bool = False) -> int:
+    """Run the body of a command, and turn what it raises into messages and an exit code.
+
+    ``TrainerConfigWarning`` is printed as one line while the body runs. A KeyboardInterrupt that the
+    body did not handle itself gives 130.
+
+    Args:
+        body: returns the exit code.
+        debug: print tracebacks of users' mistakes too.
+
+    Returns:
+        The exit code: that of ``body``, or 1 after an error.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", TrainerConfigWarning)
+        warnings.showwarning = _show_warning(warnings.showwarning)
+        try:
+            return body()
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            return EXIT_INTERRUPTED
+        except BrokenPipeError:
+            # The reader of our output is gone (as with `| head`); a flush at exit would fail again.
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return EXIT_ERROR
+        except Exception as error:
+            _report(error, debug)
+            return EXIT_ERROR
+
+
+def user_message(error: Exception) -> str | None:
+    """What the user can act on, a line per problem; None where the error is a bug of ours."""
+    if isinstance(error, USER_ERRORS):
+        return str(error) or type(error).__name__
+    if isinstance(error, OSError) and error.errno in FILE_SYSTEM_ERRORS:
+        place = f"{os.fspath(error.filename)}: " if isinstance(error.filename, str | os.PathLike) else ""
+        return f"{place}{error.strerror}"
+    return None
+
+
+def _report(error: Exception, debug: bool) -> None:
+    message = user_message(error)
+    if message is None or debug:
+        traceback.print_exception(error, file=sys.stderr)
+    if message is None:
+        print(
+            "error: this is a bug in Open ML-Agents; please report it with the lines above and the command",
+            file=sys.stderr,
+        )
+        return
+    for line in message.splitlines():
+        print(f"error: {line}", file=sys.stderr)
+
+
+class ShowWarning(Protocol):
+    """The signature of :func:`warnings.showwarning`."""
+
+    def __call__(
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        """Show one warning."""
+
+
+def _show_warning(otherwise: ShowWarning) -> ShowWarning:
+    """Our own warnings without file and line of the code; others as before."""
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, TrainerConfigWarning):
+            print(f"warning: {message}", file=file or sys.stderr)
+        else:
+            otherwise(message, category, filename, lineno, file, line)
+
+    return show

@@ -1,0 +1,105 @@
+"""``mlagents-learn``: trains the agents of an environment."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mlagents import __version__
+from mlagents.cli.errors import debug_requested, run_command
+from mlagents.cli.options import parse_options
+from mlagents_envs import logging_util
+
+if TYPE_CHECKING:
+    from mlagents.run.training_run import RunResult, TrainingRun
+    from mlagents.settings.run_options import RunOptions
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: arguments without the program name; those of the process if None.
+
+    Returns:
+        The exit code: 0 at the end of training and after Ctrl+C, 1 for an error, 2 for wrong usage.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    return run_command(lambda: learn(parse_options(arguments)), debug=debug_requested(arguments))
+
+
+def learn(options: RunOptions) -> int:
+    """Train as the options say, with a display of the progress.
+
+    Returns:
+        The exit code, 0.
+    """
+    # loaded only now, so that --help and mistakes in the configuration answer at once
+    import torch
+
+    from mlagents.monitoring.console import ConsoleWriter
+    from mlagents.monitoring.phase_clock import PhaseClock
+    from mlagents.monitoring.progress import Progress
+    from mlagents.monitoring.tensorboard import TensorboardWriter
+    from mlagents.run.results_folder import ResultsFolder
+    from mlagents.run.training_run import TrainingRun
+
+    logging_util.set_log_level(logging.DEBUG if options.debug else logging.INFO)
+    checkpoint = options.checkpoint_settings
+    total_steps: dict[str, int] = {}
+    clock = PhaseClock()
+    progress = Progress(total_steps, clock)
+
+    def begin(run: TrainingRun) -> None:
+        if run.is_learning:
+            total_steps.update({b.name: b.trainer.settings.max_steps for b in run.behaviors.values()})
+        progress.start({b.name: b.trainer.step for b in run.behaviors.values()})
+
+    def show(run: TrainingRun) -> None:
+        for behavior in run.behaviors.values():
+            progress.update(behavior.name, behavior.trainer.step, behavior.mean_return)
+
+    run = TrainingRun(
+        options,
+        writers=[
+            TensorboardWriter(
+                ResultsFolder(checkpoint.results_dir, checkpoint.run_id).root,
+                clear_past_data=checkpoint.force and not checkpoint.resume,
+                hidden_keys={"Is Training", "Step"},
+            ),
+            ConsoleWriter(progress.log),
+        ],
+        clock=clock,
+        on_begin=begin,
+        on_step=show,
+    )
+    print(f"Open ML-Agents {__version__}, PyTorch {torch.__version__}, seed {run.seed}")
+    with progress:
+        result = run.run()
+    report(run, result)
+    return 0
+
+
+def report(run: TrainingRun, result: RunResult) -> None:
+    """Print what came of the run and where it lies."""
+    minutes, seconds = divmod(result.seconds, 60)
+    verb = "Stopped" if result.interrupted else "Finished"
+    print(f"{verb} after {minutes:.0f}:{seconds:02.0f} (min:s).")
+    shares = ", ".join(f"{phase} {share:.0f} %" for phase, share in run.clock.shares().items())
+    print(f"Time spent: {shares}")
+    for name, steps in result.steps.items():
+        mean = result.mean_return[name]
+        rate = steps / max(result.seconds, 1e-9)
+        print(
+            f"{name}: {steps} agent-steps ({rate:,.0f}/s)"
+            + ("" if mean is None else f", mean return of the last episodes {mean:.3f}")
+        )
+        if run.is_learning:
+            print(f"  model: {run.folder.final_model(name)}")
+    print(f"Results: {run.folder.root}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""One behavior of a run: its trainer, its statistics, and its checkpoints."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+
+from mlagents.algorithms.ppo_trainer import PPOTrainer
+from mlagents.export import ExportError, export_policy
+from mlagents.export.from_network import describe_policy
+from mlagents.monitoring.stats import StatsAggregationMethod, StatsReporter
+from mlagents.run.checkpoint_file import Checkpoint, load_checkpoint, save_checkpoint
+from mlagents.run.checkpoint_keeper import CheckpointKeeper
+from mlagents.run.results_folder import ResultsFolder
+from mlagents_envs.logging_util import get_logger
+
+_LOGGER = get_logger(__name__)
+_RECENT_EPISODES = 100
+
+
+class BehaviorRun:
+    """Drives one trainer through summaries and checkpoints.
+
+    Args:
+        trainer: what learns.
+        reporter: takes its statistics.
+        folder: results folder of the run.
+
+    Attributes:
+        mean_return: mean return of the last 100 episodes at most, None before the first one ended.
+        save_id: which saving of the run this state belongs to, -1 for none.
+    """
+
+    def __init__(self, trainer: PPOTrainer, reporter: StatsReporter, folder: ResultsFolder) -> None:
+        self.trainer = trainer
+        self.name = trainer.behavior
+        self.reporter = reporter
+        self.mean_return: float | None = None
+        self.save_id = -1
+        self._folder = folder
+        settings = trainer.settings
+        self._summary_freq = settings.summary_freq
+        self._checkpoint_interval = settings.checkpoint_interval
+        self.keeper = CheckpointKeeper(folder, self.name, settings.keep_checkpoints)
+        self._recent_returns: deque[float] = deque(maxlen=_RECENT_EPISODES)
+        self.schedule_from(trainer.step)
+
+    def schedule_from(self, step: int) -> None:
+        """Plan the next summary and checkpoint at the next multiples of their intervals."""
+        self.next_summary = self._summary_freq * (step // self._summary_freq + 1)
+        self.next_checkpoint = self._checkpoint_interval * (step // self._checkpoint_interval + 1)
+
+    def update_if_due(self) -> bool:
+        """Learn if enough experience is there; returns whether it did."""
+        trainer = self.trainer
+        if trainer.is_update_due():
+            trainer.update(self.reporter.add_stat)
+            return True
+        if not trainer.is_training:
+            trainer.forget()
+        return False
+
+    def summarize_if_due(self) -> None:
+        """Write a summary when the step has reached the next multiple of ``summary_freq``."""
+        if self.trainer.step < self.next_summary:
+            return
+        label = self.next_summary
+        while self.next_summary <= self.trainer.step:
+            label = self.next_summary
+            self.next_summary += self._summary_freq
+        self._collect_episodes()
+        reporter = self.reporter
+        reporter.set_stat("Is Training", float(self.trainer.is_training))
+        reporter.set_stat("Step", float(label))
+        reporter.write_stats(label)
+
+    def _collect_episodes(self) -> None:
+        returns, lengths = self.trainer.collector.take_finished()
+        if not returns:
+            return
+        self._recent_returns.extend(returns)
+        self.mean_return = sum(self._recent_returns) / len(self._recent_returns)
+        histogram = StatsAggregationMethod.HISTOGRAM
+        self.reporter.add_stats("Environment/Cumulative Reward", returns, histogram)
+        self.reporter.add_stats("Environment/Episode Length", lengths)
+        for name, signal in self.trainer.signals.items():
+            scaled = [signal.strength * value for value in returns]
+            self.reporter.add_stats(f"Policy/{name.capitalize()} Reward", scaled)
+
+    def is_checkpoint_due(self) -> bool:
+        """Whether the step has reached the next multiple of ``checkpoint_interval``."""
+        return self.trainer.step >= self.next_checkpoint
+
+    def save_latest(self, save_id: int) -> None:
+        """Write ``checkpoint.pt``, from which the run can be resumed."""
+        self.save_id = save_id
+        state = self.trainer.get_state()
+        state["Training"]["save_id"] = save_id
+        state["Training"]["recent_returns"] = list(self._recent_returns)
+        path = self._folder.checkpoint(self.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_checkpoint(state, path)
+
+    def save_numbered(self) -> None:
+        """Write a numbered checkpoint with its model, and delete the oldest beyond the limit."""
+        step = self.trainer.step
+        while self.next_checkpoint <= step:
+            self.next_checkpoint += self._checkpoint_interval
+        weights, model = self.keeper.paths(step)
+        weights.parent.mkdir(parents=True, exist_ok=True)
+        save_checkpoint(self.trainer.get_state(), weights)
+        self.export(model)
+        self.keeper.add(step, self.mean_return)
+
+    def save_final(self) -> None:
+        """Write a last numbered checkpoint and the model of the run."""
+        self._collect_episodes()
+        self.save_numbered()
+        self.export(self._folder.final_model(self.name))
+        self.keeper.finish(self.trainer.step, self.mean_return)
+
+    def export(self, path: Path) -> None:
+        """Export the policy as ONNX; a failure is reported and costs nothing else."""
+        try:
+            export_policy(describe_policy(self.trainer.network, self.trainer.encoder), path)
+        except (ExportError, OSError) as error:
+            _LOGGER.error("The model %s was not exported: %s", path, error)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Continue from ``checkpoint.pt``.
+
+        Raises:
+            UnityTrainerException: it belongs to a behavior of another shape.
+        """
+        with checkpoint.explaining_mismatch(self.name):
+            self.trainer.set_state(checkpoint.state)
+        training = checkpoint.state["Training"]
+        self.save_id = int(training.get("save_id", -1))
+        self._recent_returns.extend(training.get("recent_returns", []))
+        if self._recent_returns:
+            self.mean_return = sum(self._recent_returns) / len(self._recent_returns)
+        self.schedule_from(self.trainer.step)
+
+    def initialize(self, path: Path) -> None:
+        """Start from the weights of another checkpoint, at step 0.
+
+        Raises:
+            UnityTrainerException: the file cannot be read, or has another shape.
+        """
+        checkpoint = load_checkpoint(path)
+        with checkpoint.explaining_mismatch(self.name):
+            self.trainer.set_weights(checkpoint.state)
+        _LOGGER.info("%s starts from the weights in %s.", self.name, path)

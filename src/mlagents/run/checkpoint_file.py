@@ -1,0 +1,103 @@
+"""Checkpoint files: trees of tensors and plain values, written in one step and read as data only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mlagents.settings.errors import UnityTrainerException
+from mlagents_envs.files import atomic_writer
+
+
+def _to_tensors(tree: Any) -> Any:  # noqa: ANN401
+    """Replace NumPy arrays by tensors, which is all that a data-only load accepts."""
+    if isinstance(tree, np.ndarray):
+        return torch.from_numpy(np.array(tree))
+    if isinstance(tree, np.generic):
+        return tree.item()
+    if isinstance(tree, dict):
+        return {key: _to_tensors(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [_to_tensors(value) for value in tree]
+    return tree
+
+
+def save_checkpoint(state: dict[str, Any], path: Path) -> None:
+    """Write a state to ``path``, replacing the file in one step.
+
+    Args:
+        state: tree of dicts, lists, tensors, NumPy arrays and plain values.
+        path: file in an existing folder.
+
+    Raises:
+        OSError: the folder is not writable or the disk is full.
+    """
+    with atomic_writer(path) as file:
+        torch.save(_to_tensors(state), file)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The content of a checkpoint file.
+
+    Attributes:
+        path: where it came from.
+        state: tree of dicts, lists, tensors and plain values.
+    """
+
+    path: Path
+    state: dict[str, Any]
+
+    @contextmanager
+    def explaining_mismatch(self, behavior: str) -> Iterator[None]:
+        """Turn errors of code that applies the state into one that names file and behavior.
+
+        Raises:
+            UnityTrainerException: the state does not fit what it was applied to.
+        """
+        try:
+            yield
+        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[-1].strip()[:160]
+            raise UnityTrainerException(
+                f"The checkpoint {self.path} does not fit the behavior {behavior}: {reason}. "
+                "Use the network settings, observations and actions that it was made with."
+            ) from error
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a state written by :func:`save_checkpoint`, on the CPU; nothing in the file is executed.
+
+    Raises:
+        UnityTrainerException: the file is missing, truncated, damaged, or no checkpoint.
+    """
+    if not path.is_file():
+        raise UnityTrainerException(f"There is no checkpoint {path}.")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file can make the reader fail in any way
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise UnityTrainerException(
+            f"The checkpoint {path} cannot be read: it is damaged or no checkpoint ({reason}). "
+            "Copy one of the numbered .pt files beside it over it, or start anew with --force."
+        ) from error
+    if not isinstance(state, dict):
+        raise UnityTrainerException(f"The file {path} is no checkpoint: it holds a {type(state).__name__}.")
+    return Checkpoint(path, state)
+
+
+def arrays_of(tree: Any) -> Any:  # noqa: ANN401
+    """The tree with NumPy arrays instead of tensors, for parts that know nothing of torch."""
+    if isinstance(tree, torch.Tensor):
+        return tree.numpy()
+    if isinstance(tree, dict):
+        return {key: arrays_of(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [arrays_of(value) for value in tree]
+    return tree
