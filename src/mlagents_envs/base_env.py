@@ -139,6 +139,10 @@ class _AgentRows(Mapping[AgentId, _Step]):
             raise KeyError(f"Agent {agent_id} is not in this batch of {len(self)} agents.") from None
 
 
+def _empty_observations(spec: BehaviorSpec) -> list[NDArray[Any]]:
+    return [np.zeros((0, *observation.shape), dtype=np.float32) for observation in spec.observation_specs]
+
+
 class DecisionSteps(_AgentRows[DecisionStep]):
     """All agents of a behavior that ask for a decision, as columns.
 

@@ -1,0 +1,1 @@
+"""Messages of the wire protocol, generated from protobuf/; see protobuf/generate.py."""

@@ -1,0 +1,337 @@
+"""Plays an exported model (``.onnx``) with ONNX Runtime: columns in, actions out.
+
+The model may come from this toolkit or from the original; inputs and outputs have the same names. An
+agent's memory, where the model is recurrent, lives here and is keyed by the id of the agent.
+
+Typical use::
+
+    policy = OnnxPolicy("3DBall.onnx", deterministic=True)
+    policy.check(env.behavior_specs[name], name)
+    decision_steps, terminal_steps = env.get_steps(name)
+    env.set_actions(name, policy.act(decision_steps, terminal_steps))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from mlagents_envs.base_env import ActionTuple, AgentId, BehaviorSpec, DecisionSteps, TerminalSteps
+from mlagents_envs.exception import UnityPolicyException
+from mlagents_envs.logging_util import get_logger
+
+logger = get_logger(__name__)
+
+MODEL_VERSION = 3
+"""Version of the names of inputs and outputs that this module plays."""
+OLDEST_KNOWN_VERSION = 2
+
+
+class OnnxPolicy:
+    """Policy of one behavior, read from a file.
+
+    Args:
+        path: the ``.onnx`` file.
+        deterministic: take the most likely action instead of a sampled one. A model that does not
+            offer it is played with sampled actions, after one warning.
+        seed: seed of the sampling inside the model. ONNX Runtime has one seed per process, read when a
+            model is loaded; it is set here, so models that others load later start from it too. Equal
+            seeds give equal actions for equal calls.
+
+    Attributes:
+        version: version of the model's layout.
+        memory_size: floats of memory per agent, 0 without.
+        observation_shapes: shape of each observation, without the batch axis; None for an axis of
+            any size.
+        continuous_size: number of continuous actions.
+        discrete_branches: number of choices of each discrete branch.
+        deterministic: whether actions are the most likely ones.
+
+    Raises:
+        UnityPolicyException: the file is missing or no model, its version is not supported, or inputs
+            or outputs are missing.
+    """
+
+    def __init__(self, path: str | Path, deterministic: bool = False, seed: int = 0) -> None:
+        self.path = Path(path)
+        self._session = _open_session(self.path, seed)
+        inputs = {node.name: node.shape for node in self._session.get_inputs()}
+        outputs = {node.name for node in self._session.get_outputs()}
+        constants = self._run_once(inputs, outputs)
+        self.version = self._check_version(constants)
+        self.observation_shapes = self._find_observations(inputs)
+        self.memory_size = int(self._constant(constants, "memory_size")[0])
+        self.continuous_size = 0
+        self.discrete_branches: tuple[int, ...] = ()
+        if "continuous_actions" in outputs:
+            self.continuous_size = int(self._constant(constants, "continuous_action_output_shape")[0])
+        if "discrete_actions" in outputs:
+            sizes = self._constant(constants, "discrete_action_output_shape")
+            self.discrete_branches = tuple(int(size) for size in sizes)
+        self._check_parts(inputs, outputs)
+        self.deterministic = deterministic and self._offers_deterministic(outputs)
+        prefix = "deterministic_" if self.deterministic else ""
+        self._fetch = [f"{prefix}continuous_actions"] if self.continuous_size else []
+        self._fetch += [f"{prefix}discrete_actions"] if self.discrete_branches else []
+        self._fetch += ["recurrent_out"] if self.memory_size else []
+        self._memories = _Memories(self.memory_size)
+
+    def check(self, behavior_spec: BehaviorSpec, behavior_name: str = "") -> None:
+        """Compare the model with the behavior that it is to play.
+
+        Args:
+            behavior_spec: observations and actions of the behavior.
+            behavior_name: name for the message.
+
+        Raises:
+            UnityPolicyException: they do not fit; the message lists every difference.
+        """
+        problems = _observation_differences(self.observation_shapes, behavior_spec)
+        actions = behavior_spec.action_spec
+        if self.continuous_size != actions.continuous_size:
+            problems.append(
+                f"continuous actions: {self.continuous_size} in the model, "
+                f"{actions.continuous_size} in the behavior"
+            )
+        if self.discrete_branches != tuple(actions.discrete_branches):
+            problems.append(
+                f"discrete branches: {self.discrete_branches} in the model, "
+                f"{tuple(actions.discrete_branches)} in the behavior"
+            )
+        if problems:
+            name = f" {behavior_name}" if behavior_name else ""
+            raise UnityPolicyException(
+                f"The model {self.path} does not fit the behavior{name}: {'; '.join(problems)}."
+            )
+
+    def act(self, decision_steps: DecisionSteps, terminal_steps: TerminalSteps | None = None) -> ActionTuple:
+        """Choose actions for all agents that ask for a decision, in one pass through the model.
+
+        Args:
+            decision_steps: the ``n`` agents that ask.
+            terminal_steps: agents whose episode ended in the same step; their memory is dropped before
+                anything else, so an agent in both starts its new episode without memory. Needed for
+                recurrent models only.
+
+        Returns:
+            Actions in the order of ``decision_steps``: continuous float32 ``(n, c)`` as the model gives
+            them, discrete int32 ``(n, d)``.
+
+        Raises:
+            UnityPolicyException: the observations do not fit the model, or it gave NaN or infinite
+                actions.
+        """
+        if self.memory_size and terminal_steps is not None:
+            self._memories.drop(terminal_steps.agent_id.tolist())
+        n = len(decision_steps)
+        continuous: NDArray[Any] = np.zeros((n, self.continuous_size), dtype=np.float32)
+        discrete: NDArray[Any] = np.zeros((n, len(self.discrete_branches)), dtype=np.int32)
+        if n == 0:
+            return ActionTuple(continuous, discrete)
+        feed = self._feed(decision_steps)
+        slots: NDArray[np.intp] | None = None
+        if self.memory_size:
+            slots = self._memories.slots(decision_steps.agent_id.tolist())
+            feed["recurrent_in"] = self._memories.values[slots][:, None, :]
+        results = iter(self._run(self._fetch, feed))
+        if self.continuous_size:
+            continuous = next(results)
+            if not np.isfinite(continuous).all():
+                raise UnityPolicyException(f"The model {self.path} gave NaN or infinite actions.")
+        if self.discrete_branches:
+            discrete = next(results)
+        if slots is not None:
+            self._memories.values[slots] = next(results).reshape(n, self.memory_size)
+        return ActionTuple(continuous, discrete)
+
+    def reset(self) -> None:
+        """Forget the memory of all agents; call it when the environment is reset."""
+        self._memories = _Memories(self.memory_size)
+
+    def _feed(self, decision_steps: DecisionSteps) -> dict[str, NDArray[np.float32]]:
+        """Inputs of the model, all but the memory."""
+        feed = {
+            f"obs_{index}": np.ascontiguousarray(column, dtype=np.float32)
+            for index, column in enumerate(decision_steps.obs)
+        }
+        if self.discrete_branches:
+            masks = decision_steps.action_mask
+            if masks is None:
+                allowed = np.ones((len(decision_steps), sum(self.discrete_branches)), dtype=np.float32)
+            else:  # columns say what is forbidden, the model wants what is allowed
+                allowed = 1.0 - np.concatenate(masks, axis=1).astype(np.float32)
+            feed["action_masks"] = allowed
+        return feed
+
+    def _run(self, fetch: list[str], feed: dict[str, NDArray[np.float32]]) -> list[NDArray[Any]]:
+        try:
+            return list(self._session.run(fetch, feed))
+        except Exception as error:  # ONNX Runtime has no common base class for its errors
+            shapes = {name: array.shape for name, array in feed.items()}
+            raise UnityPolicyException(
+                f"The model {self.path} cannot be run on inputs of the shapes {shapes}: "
+                f"{str(error).strip()}. Compare it with the behavior by check()."
+            ) from error
+
+    def _find_observations(self, inputs: dict[str, list[Any]]) -> list[tuple[int | None, ...]]:
+        """Shapes of ``obs_0``, ``obs_1``, …; refuses inputs that nobody could fill."""
+        names = sorted(name for name in inputs if name.startswith("obs_"))
+        expected = [f"obs_{index}" for index in range(len(names))]
+        unknown = set(inputs) - set(expected) - {"action_masks", "recurrent_in"}
+        if unknown or not names:
+            problem = f"{sorted(unknown)} cannot be filled" if unknown else "there is no observation"
+            raise UnityPolicyException(
+                f"The model {self.path} has the inputs {sorted(inputs)}, but obs_0, obs_1, …, action_masks "
+                f"and recurrent_in are expected; {problem}."
+            )
+        fixed = [name for name, shape in inputs.items() if isinstance(shape[0], int)]
+        if fixed:
+            raise UnityPolicyException(
+                f"The model {self.path} fixes the number of agents in the inputs {fixed}. "
+                "Export it with a first axis of any size."
+            )
+        return [
+            tuple(size if isinstance(size, int) else None for size in inputs[name][1:]) for name in expected
+        ]
+
+    def _run_once(self, inputs: dict[str, list[Any]], outputs: set[str]) -> dict[str, NDArray[Any]]:
+        """All outputs for one agent on zeros, which is also how the constants are read."""
+        feed = {
+            name: np.zeros([size if isinstance(size, int) else 1 for size in shape], dtype=np.float32)
+            for name, shape in inputs.items()
+        }
+        fetch = sorted(outputs)
+        return dict(zip(fetch, self._run(fetch, feed), strict=True))
+
+    def _constant(self, constants: dict[str, NDArray[Any]], name: str) -> list[float]:
+        if name not in constants:
+            raise UnityPolicyException(
+                f"The model {self.path} lacks the output {name}; it was not exported for this purpose."
+            )
+        values: list[float] = constants[name].ravel().tolist()
+        return values
+
+    def _check_version(self, constants: dict[str, NDArray[Any]]) -> int:
+        version = int(self._constant(constants, "version_number")[0])
+        if version == MODEL_VERSION:
+            return version
+        known = f"{OLDEST_KNOWN_VERSION} to {MODEL_VERSION}"
+        if version == OLDEST_KNOWN_VERSION:
+            reason = "its layout with the single output 'action' is not played here"
+        elif version < OLDEST_KNOWN_VERSION:
+            reason = f"the trainer that made it was too old (known are {known})"
+        else:
+            reason = f"the trainer that made it is newer than this package (known are {known})"
+        raise UnityPolicyException(
+            f"The model {self.path} has version {version}, and {reason}. "
+            f"Export it again with a trainer that writes version {MODEL_VERSION}."
+        )
+
+    def _check_parts(self, inputs: dict[str, list[Any]], outputs: set[str]) -> None:
+        """Refuse a model whose inputs, outputs and constants contradict each other."""
+        missing = []
+        if not self.continuous_size and not self.discrete_branches:
+            missing.append("an output continuous_actions or discrete_actions")
+        if self.discrete_branches and "action_masks" not in inputs:
+            missing.append("the input action_masks")
+        if self.memory_size and "recurrent_in" not in inputs:
+            missing.append("the input recurrent_in")
+        if self.memory_size and "recurrent_out" not in outputs:
+            missing.append("the output recurrent_out")
+        if missing:
+            raise UnityPolicyException(f"The model {self.path} lacks {' and '.join(missing)}.")
+
+    def _offers_deterministic(self, outputs: set[str]) -> bool:
+        wanted = ["deterministic_continuous_actions"] if self.continuous_size else []
+        wanted += ["deterministic_discrete_actions"] if self.discrete_branches else []
+        lacking = [name for name in wanted if name not in outputs]
+        if lacking:
+            logger.warning(
+                "The model %s has no output %s, so its actions are sampled although deterministic ones "
+                "were asked for.",
+                self.path,
+                " and ".join(lacking),
+            )
+        return not lacking
+
+
+class _Memories:
+    """Memory of each agent: one row of a dense array, handed out by agent id.
+
+    Args:
+        size: floats per agent.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.values: NDArray[np.float32] = np.zeros((0, size), dtype=np.float32)
+        self._slot_of: dict[AgentId, int] = {}
+        self._free: list[int] = []
+
+    def slots(self, agent_ids: list[AgentId]) -> NDArray[np.intp]:
+        """Rows of these agents, zeros for those not seen before."""
+        for agent_id in agent_ids:
+            if agent_id not in self._slot_of:
+                if not self._free:
+                    self._grow()
+                slot = self._free.pop()
+                self.values[slot] = 0.0
+                self._slot_of[agent_id] = slot
+        return np.fromiter((self._slot_of[agent_id] for agent_id in agent_ids), np.intp, len(agent_ids))
+
+    def drop(self, agent_ids: Iterable[AgentId]) -> None:
+        """Forget these agents."""
+        for agent_id in agent_ids:
+            slot = self._slot_of.pop(agent_id, None)
+            if slot is not None:
+                self._free.append(slot)
+
+    def _grow(self) -> None:
+        old = len(self.values)
+        new = max(16, 2 * old)
+        self.values = np.concatenate(
+            [self.values, np.zeros((new - old, self.values.shape[1]), dtype=np.float32)]
+        )
+        self._free.extend(range(new - 1, old - 1, -1))
+
+
+def _open_session(path: Path, seed: int) -> onnxruntime.InferenceSession:
+    """Load a model for one thread on the CPU."""
+    if not path.is_file():
+        raise UnityPolicyException(f"There is no model file {path}.")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # models of the original declare the memory output for one agent only
+    onnxruntime.set_seed(seed)
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime has no common base class for its errors
+        raise UnityPolicyException(
+            f"{path} cannot be loaded as an ONNX model: {str(error).strip()}"
+        ) from error
+
+
+def _observation_differences(shapes: list[tuple[int | None, ...]], spec: BehaviorSpec) -> list[str]:
+    """One sentence per observation that differs between the model and the behavior."""
+    theirs = [tuple(observation.shape) for observation in spec.observation_specs]
+    if len(shapes) != len(theirs):
+        return [
+            f"{len(shapes)} observations of the shapes {shapes} in the model, "
+            f"{len(theirs)} of the shapes {theirs} in the behavior"
+        ]
+    problems = []
+    for index, (ours, other) in enumerate(zip(shapes, theirs, strict=True)):
+        fits = len(ours) == len(other) and all(
+            size is None or size == wanted for size, wanted in zip(ours, other, strict=True)
+        )
+        if not fits:
+            sensor = spec.observation_specs[index].name
+            problems.append(
+                f"observation {index}: {ours} in the model, {other} in the behavior (sensor {sensor!r})"
+            )
+    return problems
