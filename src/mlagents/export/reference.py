@@ -1,0 +1,77 @@
+"""What a policy computes, in NumPy: the yardstick of its ONNX model."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlagents.export.description import PolicyDescription
+from mlagents.export.policy_graph import ACTION_LIMIT, MASK_PENALTY, OBSERVATION_LIMIT
+
+
+class ReferenceOutput(NamedTuple):
+    """Distribution of the actions.
+
+    Attributes:
+        mean: of the raw continuous actions, ``[batch, n]``; n is 0 without continuous actions.
+        masked_logits: of each branch, ``[batch, branch_size]``.
+    """
+
+    mean: NDArray[Any]
+    masked_logits: list[NDArray[Any]]
+
+    @property
+    def deterministic_continuous(self) -> NDArray[Any]:
+        """Mean as the environment gets it, ``[batch, n]`` in [-1, 1]."""
+        clamped: NDArray[Any] = np.clip(self.mean, -ACTION_LIMIT, ACTION_LIMIT)
+        return clamped / ACTION_LIMIT
+
+    @property
+    def probabilities(self) -> list[NDArray[Any]]:
+        """Probability of each action of each branch, ``[batch, branch_size]``."""
+        weights = [np.exp(logits - logits.max(axis=1, keepdims=True)) for logits in self.masked_logits]
+        return [w / w.sum(axis=1, keepdims=True) for w in weights]
+
+
+def reference_policy(
+    description: PolicyDescription, inputs: dict[str, NDArray[np.float32]], dtype: type = np.float64
+) -> ReferenceOutput:
+    """Run a policy.
+
+    Args:
+        description: the policy.
+        inputs: ``obs_i`` ``[batch, size]``, and ``action_masks`` ``[batch, sum of branch sizes]``, 1 for
+            allowed, if there are discrete actions.
+        dtype: precision of the arithmetic; parameters are rounded to float32 first, as in the model.
+    """
+
+    def parameter(array: NDArray[Any]) -> NDArray[Any]:
+        rounded: NDArray[Any] = np.asarray(array, dtype=np.float32).astype(dtype)
+        return rounded
+
+    encoded = []
+    for index, normalizer in enumerate(description.normalizers):
+        x: NDArray[Any] = inputs[f"obs_{index}"].astype(dtype)
+        if normalizer is not None:
+            x = (x - parameter(normalizer.mean)) * parameter(normalizer.inv_std)
+            x = np.clip(x, -OBSERVATION_LIMIT, OBSERVATION_LIMIT)
+        encoded.append(x)
+    hidden = np.concatenate(encoded, axis=1)
+    for layer in description.body:
+        x = hidden @ parameter(layer.weight).T + parameter(layer.bias)
+        hidden = x * 0.5 * (1.0 + np.tanh(0.5 * x))  # x·sigmoid(x) in a form that cannot overflow
+
+    mean: NDArray[Any] = np.zeros((len(hidden), 0), dtype=dtype)
+    if description.continuous is not None:
+        head = description.continuous
+        mean = hidden @ parameter(head.weight).T + parameter(head.bias)
+    masked_logits, start = [], 0
+    for layer in description.discrete:
+        end = start + len(layer.bias)
+        mask: NDArray[Any] = inputs["action_masks"][:, start:end].astype(dtype)
+        logits = hidden @ parameter(layer.weight).T + parameter(layer.bias)
+        masked_logits.append(logits * mask - MASK_PENALTY * (1.0 - mask))
+        start = end
+    return ReferenceOutput(mean, masked_logits)
