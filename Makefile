@@ -19,7 +19,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 		{ echo "error: Python 3.11 or newer is needed; say which with make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,lint,proto]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,lint]'
 	@touch $@
 
 install: $(VENV)/installed ## create the virtual environment in .venv
@@ -47,8 +47,11 @@ format: install ## let ruff rewrite what it can
 bench: install ## measure throughput, the original's trainer beside ours
 	$(BIN)/python -m benchmarks
 
-proto: install ## regenerate the protobuf messages from protobuf/
-	$(BIN)/python protobuf/generate.py
+# An older generator than the runtime, so that the messages load on every protobuf from 6.31 on.
+proto: ## regenerate the protobuf messages from protobuf/
+	$(PYTHON) -m venv .venv-proto
+	.venv-proto/bin/python -m pip install --quiet grpcio-tools==1.73.1
+	.venv-proto/bin/python protobuf/generate.py
 
 clean: ## remove the virtual environments and caches
-	rm -rf $(VENV) .venv-peer .mypy_cache .pytest_cache .ruff_cache build
+	rm -rf $(VENV) .venv-peer .venv-proto .mypy_cache .pytest_cache .ruff_cache build

@@ -31,6 +31,7 @@ from mlagents.rewards.extrinsic import ExtrinsicSettings
 from mlagents.sampling.collector import Collector
 from mlagents.sampling.worker import StepBatch
 from mlagents.settings import BehaviorSettings, TrainerError
+from mlagents.state_tree import to_arrays
 from mlagents_envs.base_env import ActionTuple, BehaviorSpec
 from mlagents_envs.exception import UnityObservationException
 
@@ -80,6 +81,7 @@ class PPOTrainer:
         }
         self.step = 0
         self.updates = 0
+        self._last_update_step = 0
         self._device = torch.device(device)
         self._learning = learning
         self._rng = np.random.default_rng(np.random.SeedSequence([seed, *behavior.encode()]))
@@ -222,8 +224,9 @@ class PPOTrainer:
     # -- learning --------------------------------------------------------------------------------------
 
     def is_update_due(self) -> bool:
-        """Whether enough experience has been collected."""
-        return self.store.num_complete >= self.hyperparameters.buffer_size and self.is_training
+        """Whether enough experience is there; at ``max_steps`` for the last time."""
+        full = self.store.num_complete >= self.hyperparameters.buffer_size
+        return full and self._learning and self._last_update_step < self.settings.max_steps
 
     def forget(self) -> None:
         """Empty the store without learning, once it is full: for behaviors that only act."""
@@ -258,6 +261,7 @@ class PPOTrainer:
         self.encoder.fold([column[targets.rows] for column in store.observations])
         self.acting.load_weights(self.flat)
         self.updates += 1
+        self._last_update_step = self.step
         self._report(add_stat, losses, values[targets.rows], rate, coefficients)
         self.collector.keep_incomplete()
 
@@ -343,6 +347,7 @@ class PPOTrainer:
             "global_step": {"_GlobalSteps__global_step": torch.tensor([self.step])},
             "Training": {
                 "updates": self.updates,
+                "last_update_step": self._last_update_step,
                 "rng": self._rng.bit_generator.state,
                 "collector": self.collector.get_state(),
                 "waiting": [list(entry) for entry in self._waiting],
@@ -356,8 +361,9 @@ class PPOTrainer:
         self.step = int(state["global_step"]["_GlobalSteps__global_step"])
         training = state["Training"]
         self.updates = int(training["updates"])
+        self._last_update_step = int(training["last_update_step"])
         self._rng.bit_generator.state = training["rng"]
-        self.collector.set_state(training["collector"])
+        self.collector.set_state(to_arrays(training["collector"]))
         self._waiting = [(int(worker), str(name), int(count)) for worker, name, count in training["waiting"]]
 
     def get_weights(self) -> dict[str, Any]:
@@ -378,5 +384,5 @@ class PPOTrainer:
         self.network.critic.load_state_dict(state["Optimizer:critic"])
         with torch.no_grad():
             self.network.log_sigma.copy_(policy["log_sigma"])
-        self.encoder.set_state(policy["normalizers"])
+        self.encoder.set_state(to_arrays(policy["normalizers"]))
         self.acting.load_weights(self.flat)

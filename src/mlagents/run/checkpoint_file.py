@@ -8,24 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from mlagents.settings.errors import UnityTrainerException
+from mlagents.state_tree import to_tensors
 from mlagents_envs.files import atomic_writer
-
-
-def _to_tensors(tree: Any) -> Any:  # noqa: ANN401
-    """Replace NumPy arrays by tensors, which is all that a data-only load accepts."""
-    if isinstance(tree, np.ndarray):
-        return torch.from_numpy(np.array(tree))
-    if isinstance(tree, np.generic):
-        return tree.item()
-    if isinstance(tree, dict):
-        return {key: _to_tensors(value) for key, value in tree.items()}
-    if isinstance(tree, list | tuple):
-        return [_to_tensors(value) for value in tree]
-    return tree
 
 
 def save_checkpoint(state: dict[str, Any], path: Path) -> None:
@@ -39,7 +26,7 @@ def save_checkpoint(state: dict[str, Any], path: Path) -> None:
         OSError: the folder is not writable or the disk is full.
     """
     with atomic_writer(path) as file:
-        torch.save(_to_tensors(state), file)
+        torch.save(to_tensors(state), file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +77,3 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if not isinstance(state, dict):
         raise UnityTrainerException(f"The file {path} is no checkpoint: it holds a {type(state).__name__}.")
     return Checkpoint(path, state)
-
-
-def arrays_of(tree: Any) -> Any:  # noqa: ANN401
-    """The tree with NumPy arrays instead of tensors, for parts that know nothing of torch."""
-    if isinstance(tree, torch.Tensor):
-        return tree.numpy()
-    if isinstance(tree, dict):
-        return {key: arrays_of(value) for key, value in tree.items()}
-    if isinstance(tree, list):
-        return [arrays_of(value) for value in tree]
-    return tree

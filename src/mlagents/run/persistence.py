@@ -13,9 +13,10 @@ import torch
 
 from mlagents import __version__
 from mlagents.run.behavior_run import BehaviorRun
-from mlagents.run.checkpoint_file import Checkpoint, arrays_of, load_checkpoint, save_checkpoint
+from mlagents.run.checkpoint_file import Checkpoint, load_checkpoint, save_checkpoint
 from mlagents.run.results_folder import ResultsFolder
 from mlagents.settings import RunOptions, TrainerError
+from mlagents.state_tree import to_arrays
 from mlagents_envs.base_env import BaseEnv
 from mlagents_envs.capabilities import SavesState
 from mlagents_envs.files import atomic_write_text
@@ -82,7 +83,7 @@ class Persistence:
             return -1, None
         state = load_checkpoint(self._folder.run_state).state
         self._save_id = int(state["save_id"])
-        return self._save_id, arrays_of(state["environment"])
+        return self._save_id, to_arrays(state["environment"])
 
     def write_logs(
         self, options: RunOptions, behaviors: Mapping[str, BehaviorRun], timers: TimerStack

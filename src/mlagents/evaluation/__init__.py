@@ -1,0 +1,1 @@
+"""Evaluation: plays policies in an environment and measures returns."""
