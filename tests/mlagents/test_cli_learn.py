@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -118,9 +116,7 @@ def test_console_lines(finished: str) -> None:
     assert all("Mean Reward: " in line and line.endswith("Training.") for line in summaries)
 
 
-def test_run_id_that_exists(
-    workplace: Path, finished: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_run_id_that_exists(workplace: Path, finished: str, capsys: pytest.CaptureFixture[str]) -> None:
     line = error_of(capsys, "small.yaml", "--env=3DBall", "--run-id=done")
     assert "'done' exists already" in line
     assert "--resume" in line
@@ -156,7 +152,9 @@ def test_corrupt_checkpoint(
     if damage == "delete":
         path.unlink()
     else:
-        path.write_bytes({"truncate": content[: len(content) // 2], "garbage": b"junk" * 99, "empty": b""}[damage])
+        path.write_bytes(
+            {"truncate": content[: len(content) // 2], "garbage": b"junk" * 99, "empty": b""}[damage]
+        )
     line = error_of(capsys, "small.yaml", "--env=3DBall", "--run-id=done", "--resume")
     assert str(Path("results/done/3DBall/checkpoint.pt")) in line
 
@@ -172,7 +170,9 @@ def test_checkpoint_of_another_shape(
 def test_corrupt_status_file(workplace: Path, finished: str, capsys: pytest.CaptureFixture[str]) -> None:
     path = workplace / "results" / "done" / "run_logs" / "training_status.json"
     path.write_text("{")
-    assert "training_status.json" in error_of(capsys, "small.yaml", "--env=3DBall", "--run-id=done", "--resume")
+    assert "training_status.json" in error_of(
+        capsys, "small.yaml", "--env=3DBall", "--run-id=done", "--resume"
+    )
 
 
 def test_missing_yaml(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -222,8 +222,9 @@ def test_unusable_device(workplace: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "nonsense" in error_of(capsys, "small.yaml", "--env=3DBall", "--torch-device=nonsense")
 
 
-@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("unshare"), reason="root may write anywhere")
-def test_results_directory_that_cannot_be_written(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_results_directory_that_cannot_be_written(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (workplace / "file").write_text("in the way")  # works for root too, who ignores permissions
     line = error_of(capsys, "small.yaml", "--env=3DBall", "--results-dir=file/results")
     assert "file/results" in line

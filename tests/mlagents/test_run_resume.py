@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 from toy_envs import DriftEnv, SavableDriftEnv
 
+from mlagents.algorithms.ppo_trainer import PPOTrainer
 from mlagents.run.checkpoint_file import load_checkpoint
 from mlagents.run.training_run import TrainingRun
 from mlagents.settings import RunOptions
@@ -42,7 +44,7 @@ def weights(run: TrainingRun) -> torch.Tensor:
     return run.behaviors["Drift"].trainer.flat.values.clone()
 
 
-def run_until(run: TrainingRun, stop_when) -> None:
+def run_until(run: TrainingRun, stop_when: Callable[[PPOTrainer], bool]) -> None:
     run._on_step = lambda r: r.stop() if stop_when(r.behaviors["Drift"].trainer) else None
     run.run()
 

@@ -100,8 +100,8 @@ class DriftEnv(BaseEnv):
             masks = [np.zeros((self._n, size), dtype=bool) for size in self.action_spec.discrete_branches]
             masks[0][:, 0] = self._position < 0.0
             masks[0][:, 2] = self._position > 0.0
-        zeros = np.zeros(self._n, dtype=np.int32)
-        return DecisionSteps([self._observations()], rewards, self._ids, masks, zeros, zeros.astype(np.float32))
+        groups, group_rewards = np.zeros(self._n, dtype=np.int32), np.zeros(self._n, dtype=np.float32)
+        return DecisionSteps([self._observations()], rewards, self._ids, masks, groups, group_rewards)
 
     def get_steps(self, behavior_name: str) -> tuple[DecisionSteps, TerminalSteps]:
         return self._steps

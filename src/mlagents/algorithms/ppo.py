@@ -109,7 +109,8 @@ def component_log_probs_and_entropy(
     """Log-probability of each action component, and the entropy of the policy.
 
     Continuous: ``log N(a; mu, sigma) = -(a - mu)² / (2 sigma²) - log sigma - ½ log 2 pi`` with entropy
-    ``log sigma + ½ log 2 pi e``. Discrete: a categorical distribution per branch over allowed actions.
+    ``log sigma + ½ log 2 pi e``. Discrete: a categorical distribution per branch over allowed actions;
+    where all are forbidden the action did not matter, and log-probability and entropy are 0.
 
     Args:
         outputs: float32 ``[B, A + K]``, means and logits.
@@ -136,6 +137,7 @@ def component_log_probs_and_entropy(
         end = begin + choices
         allowed = allowed_actions[:, begin - size : end - size]
         logits = functional.log_softmax(outputs[:, begin:end].masked_fill(~allowed, _FORBIDDEN), dim=1)
+        logits = logits.masked_fill(~allowed.any(dim=1, keepdim=True), 0.0)
         chosen = discrete_actions[:, branch : branch + 1].long()
         log_probs.append(logits.gather(1, chosen))
         entropy = entropy - (logits.exp() * logits).sum(dim=1)

@@ -38,11 +38,11 @@ def _surrogate(
     sums[_KL] += share * (ratio - 1.0 - log_ratio)
     if clipped != ratio:
         sums[_CLIPPED] += share
-    if unclipped_objective <= clipped_objective:
-        sums[_POLICY] -= share * unclipped_objective
-        return -share * unclipped_objective
-    sums[_POLICY] -= share * clipped_objective
-    return 0.0
+    if clipped_objective < unclipped_objective:
+        sums[_POLICY] -= share * clipped_objective
+        return 0.0
+    sums[_POLICY] -= share * unclipped_objective  # also where NaN, so that the optimiser sees it
+    return -share * unclipped_objective
 
 
 @njit(cache=True, error_model="numpy")
@@ -84,7 +84,7 @@ def policy_gradients(
         mean_continuous_entropy: average instead of sum over continuous dimensions.
         grad_outputs: float32 ``[B, A + K]``, output.
         grad_log_sigma: float32 ``[A]``, output.
-        scratch: float64 ``[A + K + A + D]``, overwritten: probabilities and log-ratios of one row.
+        scratch: float64 ``[A + D + K]``, overwritten: log-ratios and probabilities of one row.
         sums: float64 ``[5]``, the means of this minibatch are added to it.
     """
     rows, num_continuous = continuous_actions.shape
@@ -105,7 +105,6 @@ def policy_gradients(
         begin = 0
         for branch in range(num_branches):
             end = branch_ends[branch]
-            chosen = begin + discrete_actions[row, branch]
             log_prob = _softmax(
                 outputs[row, num_continuous + begin : num_continuous + end],
                 allowed[row, begin:end],
@@ -234,7 +233,7 @@ class ExplicitGradients:
         assert log_sigma_grad is not None, "the network's parameters must be flat"
         self._log_sigma_grad = log_sigma_grad.numpy()
         self._branch_ends = np.cumsum(np.array(spec.discrete_branches, dtype=np.int64))
-        size = 2 * spec.continuous_size + sum(spec.discrete_branches) + spec.discrete_size
+        size = spec.continuous_size + spec.discrete_size + sum(spec.discrete_branches)
         self._scratch = np.zeros(size, dtype=np.float64)
         self._sums = np.zeros(5, dtype=np.float64)
         self._minibatches = 0

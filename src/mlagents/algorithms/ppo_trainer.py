@@ -28,13 +28,16 @@ from mlagents.networks.actor_critic import ActorCritic
 from mlagents.networks.flat_parameters import FlatParameters
 from mlagents.networks.observations import ObservationEncoder
 from mlagents.rewards.extrinsic import ExtrinsicSettings
+from mlagents.sampling.checks import check_experience, check_observations
 from mlagents.sampling.collector import Collector
 from mlagents.sampling.worker import StepBatch
 from mlagents.settings import BehaviorSettings, TrainerError
 from mlagents.state_tree import to_arrays
 from mlagents_envs.base_env import ActionTuple, BehaviorSpec
 from mlagents_envs.exception import UnityObservationException
+from mlagents_envs.logging_util import get_logger
 
+_LOGGER = get_logger(__name__)
 LEARNING_RATE_FLOOR = 1e-10
 EPSILON_FLOOR = 0.1
 BETA_FLOOR = 1e-5
@@ -105,8 +108,11 @@ class PPOTrainer:
             deterministic=network_settings.deterministic,
         )
         self.acting.load_weights(self.flat)
-        self.store = RolloutStore(spec, self.hyperparameters.buffer_size + 4096)
-        self.collector = Collector(self.store, settings.time_horizon)
+        self._start_collecting()
+
+    def _start_collecting(self) -> None:
+        self.store = RolloutStore(self.spec, self.hyperparameters.buffer_size + 4096)
+        self.collector = Collector(self.store, self.settings.time_horizon)
         self._waiting: list[tuple[int, str, int]] = []
 
     def _make_network(self) -> ActorCritic:
@@ -168,7 +174,7 @@ class PPOTrainer:
         try:
             actions = self.acting.act([column[rows] for column in store.observations], columns)
         except NonFiniteActionError:
-            self._check_finite(rows)
+            check_observations(self.behavior, self.spec, store, self.collector.slots, rows)
             raise TrainerError(
                 f"The policy of the behavior {self.behavior} gives NaN or infinite actions at step "
                 f"{self.step}, although its observations are finite. Lower learning_rate, or set normalize."
@@ -185,41 +191,20 @@ class PPOTrainer:
             begin = end
         return answers
 
-    def _check_finite(self, rows: slice) -> None:
-        """Name the observation that is NaN or infinite, if there is one.
-
-        Raises:
-            UnityObservationException: with behavior, agent slot, sensor and index.
-        """
-        for spec, column in zip(self.spec.observation_specs, self.store.observations, strict=True):
-            bad = np.argwhere(~np.isfinite(column[rows]))
-            if len(bad):
-                row, *index = bad[0].tolist()
-                agent = self.collector.slots.describe(int(self.store.agent_slot[rows][row]))
-                raise UnityObservationException(
-                    f"An observation of the behavior {self.behavior} is NaN or infinite: {agent}, "
-                    f"sensor '{spec.name}', index {index[0] if len(index) == 1 else index}. "
-                    "Check the sensor and the physics behind it."
-                )
-
-    def _check_rewards(self) -> None:
-        """Refuse to learn from rewards that are NaN or infinite.
-
-        Raises:
-            UnityObservationException: names behavior and agent.
-        """
-        bad = np.flatnonzero(~np.isfinite(self.store.rewards[: self.store.num_rows]))
-        if len(bad):
-            agent = self.collector.slots.describe(int(self.store.agent_slot[bad[0]]))
-            raise UnityObservationException(
-                f"A reward of the behavior {self.behavior} is NaN or infinite: {agent}. "
-                "Check what the environment adds to its reward."
-            )
-
     def reset_worker(self, worker: int) -> None:
         """Forget running episodes of a worker whose environment was reset."""
         self._waiting = [entry for entry in self._waiting if entry[0] != worker]
         self.collector.reset_worker(worker)
+
+    def drop_broken_experience(self) -> None:
+        """Forget what was collected since the last update if any of it is NaN or infinite.
+
+        For saving after a failure: a run resumed with such experience would fail again.
+        """
+        try:
+            check_experience(self.behavior, self.spec, self.store, self.collector.slots)
+        except UnityObservationException:
+            self._start_collecting()
 
     # -- learning --------------------------------------------------------------------------------------
 
@@ -238,9 +223,13 @@ class PPOTrainer:
 
         Args:
             add_stat: receives the statistics of the update, by tag.
+
+        Raises:
+            UnityObservationException: a reward or an observation is NaN or infinite; nothing has changed.
         """
-        self._check_rewards()
         store, used = self.store, self.store.num_rows
+        check_experience(self.behavior, self.spec, store, self.collector.slots)
+        skipped_before = self.optimizer.num_skipped
         inputs = torch.from_numpy(self.encoder.encode([column[:used] for column in store.observations]))
         inputs = inputs.to(self._device)
         values = self._values(inputs)
@@ -260,6 +249,13 @@ class PPOTrainer:
         )
         self.encoder.fold([column[targets.rows] for column in store.observations])
         self.acting.load_weights(self.flat)
+        skipped = self.optimizer.num_skipped - skipped_before
+        if skipped:
+            _LOGGER.warning(
+                "%s: %d gradient steps were skipped because their gradients were NaN or infinite.",
+                self.behavior,
+                skipped,
+            )
         self.updates += 1
         self._last_update_step = self.step
         self._report(add_stat, losses, values[targets.rows], rate, coefficients)
@@ -340,6 +336,7 @@ class PPOTrainer:
         """Everything that the future of this behavior depends on, experience in progress included.
 
         The top level has the names of the original's checkpoints; what only we keep is under ``Training``.
+        Arrays and tensors are those in use: write or copy them before the trainer goes on.
         """
         return {
             **self.get_weights(),

@@ -5,7 +5,6 @@ What the user can act on is one line (or a few) on stderr; a traceback means a b
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import sys
@@ -71,15 +70,12 @@ def run_command(body: Callable[[], int], *, debug: bool = False) -> int:
         warnings.simplefilter("always", TrainerConfigWarning)
         warnings.showwarning = _show_warning(warnings.showwarning)
         try:
-            return body()
+            code = body()
+            sys.stdout.flush()
+            return code
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             return EXIT_INTERRUPTED
-        except BrokenPipeError:
-            # The reader of our output is gone (as with `| head`); a flush at exit would fail again.
-            with contextlib.suppress(OSError, ValueError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return EXIT_ERROR
         except Exception as error:
             _report(error, debug)
             return EXIT_ERROR
@@ -89,6 +85,8 @@ def user_message(error: Exception) -> str | None:
     """What the user can act on, a line per problem; None where the error is a bug of ours."""
     if isinstance(error, USER_ERRORS):
         return str(error) or type(error).__name__
+    if isinstance(error, BrokenPipeError):
+        return "whatever read our output, or a worker, is gone (broken pipe); --debug shows which"
     if isinstance(error, OSError) and error.errno in FILE_SYSTEM_ERRORS:
         place = f"{os.fspath(error.filename)}: " if isinstance(error.filename, str | os.PathLike) else ""
         return f"{place}{error.strerror}"

@@ -158,11 +158,7 @@ class RolloutStore:
         moved[kept] = np.arange(len(kept))
         for column in self._all_row_columns():
             column[: len(kept)] = column[kept]
-        self.next_row[:used] = _NO_ROW
-        self.bootstrap_row[:used] = _NO_ROW
-        self.complete[:used] = False
-        self.trace_cut[:used] = False
-        self.allowed_actions[len(kept) : used] = True
+        self._clear_from(len(kept))  # rows that were kept are incomplete: they have no links yet
         self.num_rows = len(kept)
         self.num_complete = 0
         self.num_bootstrap = 0
@@ -176,7 +172,7 @@ class RolloutStore:
         self.agent_slot[rows] = _NO_ROW
 
     def get_state(self) -> dict[str, Any]:
-        """All rows in use, as arrays; enough to continue exactly."""
+        """All rows in use, as views; enough to continue exactly."""
         state: dict[str, Any] = {name: getattr(self, name)[: self.num_rows] for name in self._ROW_COLUMNS}
         state["observations"] = [column[: self.num_rows] for column in self.observations]
         state["bootstrap_observations"] = [
@@ -189,6 +185,7 @@ class RolloutStore:
         rows = len(state["rewards"])
         if rows > self.capacity:
             self._grow(rows)
+        self._clear_from(rows)
         for name in self._ROW_COLUMNS:
             getattr(self, name)[:rows] = state[name]
         for column, saved in zip(self.observations, state["observations"], strict=True):
@@ -210,6 +207,12 @@ class RolloutStore:
         self.observations = [_grown(column, capacity) for column in self.observations]
         for name in self._ROW_COLUMNS:
             setattr(self, name, _grown(getattr(self, name), capacity))
-        self.next_row[old:] = _NO_ROW
-        self.bootstrap_row[old:] = _NO_ROW
-        self.allowed_actions[old:] = True
+        self._clear_from(old)
+
+    def _clear_from(self, first: int) -> None:
+        """Make the rows from ``first`` on look unused."""
+        self.complete[first:] = False
+        self.next_row[first:] = _NO_ROW
+        self.bootstrap_row[first:] = _NO_ROW
+        self.trace_cut[first:] = False
+        self.allowed_actions[first:] = True

@@ -41,8 +41,8 @@ class ActingPolicy:
     """Chooses actions for all agents that ask, in one forward pass.
 
     Args:
-        network: the learner's network; copied, and refreshed by :meth:`load_weights`.
-        make_copy: builds an untrained network of the same architecture on the CPU.
+        copy_of_network: a network of the learner's architecture, on the CPU, that nobody else uses; its
+            weights come from :meth:`load_weights`.
         encoder: shared with the learner, so that both normalise alike.
         rng: source of exploration noise.
         deterministic: take means and most probable choices instead of samples.
@@ -113,4 +113,4 @@ class ActingPolicy:
             )
         if not finite:
             raise NonFiniteActionError("the policy's outputs are NaN or infinite")
-        return ActionTuple(environment_actions, columns.discrete)
+        return ActionTuple(environment_actions, columns.discrete.copy())  # rows of a store move and change

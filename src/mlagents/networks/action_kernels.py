@@ -34,15 +34,15 @@ def sample_continuous(
         environment_actions: float32 ``[n, A]``, output: ``clamp(a, -3, 3) / 3``.
 
     Returns:
-        False when a mean is not finite.
+        False when an action is not finite.
     """
     finite = True
     for row in range(actions.shape[0]):
         for dim in range(actions.shape[1]):
             mean = outputs[row, dim]
-            finite &= math.isfinite(mean)
             draw = noise[row, dim]
             action = mean + math.exp(log_sigma[dim]) * draw
+            finite &= math.isfinite(action)
             actions[row, dim] = action
             log_probs[row, dim] = -0.5 * draw * draw - log_sigma[dim] - _HALF_LOG_TWO_PI
             environment_actions[row, dim] = min(max(action, -ACTION_LIMIT), ACTION_LIMIT) / ACTION_LIMIT

@@ -86,7 +86,9 @@ class ActorCritic(nn.Module):
         continuous = self.action_spec.continuous_size
         kaiming_normal(head[:continuous], MEAN_GAIN, generator)
         kaiming_normal(head[continuous:], BRANCH_GAIN, generator)
-        xavier_uniform(self.critic.linear_layers()[-1].weight, generator)
+        values = self.critic.linear_layers()[-1].weight
+        for stream in range(len(values)):  # each stream is a head of its own
+            xavier_uniform(values[stream : stream + 1], generator)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Compute policy outputs and values.

@@ -44,7 +44,10 @@ class ObservationEncoder:
         self._ends = np.cumsum(self.sizes).tolist()
 
     def encode(self, observations: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Network input float32 ``[n, size]`` of observations ``[n, size_i]``; a new array."""
+        """Network input float32 ``[n, size]`` of observations ``[n, size_i]``.
+
+        A new array, except that a single observation without normalisation is returned as it is.
+        """
         if len(observations) == 1 and self.normalizers is None:
             return np.ascontiguousarray(observations[0], dtype=np.float32)
         out = np.empty((len(observations[0]), self.size), dtype=np.float32)

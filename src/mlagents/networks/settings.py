@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import field_validator
 
 from mlagents.settings.base import Settings
-from mlagents.settings.types import Bool, PositiveInt, problem
+from mlagents.settings.types import Bool, NonNegativeInt, PositiveInt, problem
 
 
 class EncoderType(StrEnum):
@@ -62,8 +62,8 @@ class NetworkSettings(Settings):
     """Whether vector observations are scaled by their running mean and deviation."""
     hidden_units: PositiveInt = 128
     """Width of every hidden layer, units; 1 or more."""
-    num_layers: PositiveInt = 2
-    """Number of hidden layers; 1 or more."""
+    num_layers: NonNegativeInt = 2
+    """Number of hidden layers; 0 counts as 1."""
     vis_encode_type: EncoderType = EncoderType.SIMPLE
     """Encoder of image observations."""
     memory: MemorySettings | None = None

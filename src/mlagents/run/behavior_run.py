@@ -103,6 +103,7 @@ class BehaviorRun:
 
     def save_numbered(self) -> None:
         """Write a numbered checkpoint with its model, and delete the oldest beyond the limit."""
+        self._collect_episodes()
         step = self.trainer.step
         while self.next_checkpoint <= step:
             self.next_checkpoint += self._checkpoint_interval
@@ -114,7 +115,6 @@ class BehaviorRun:
 
     def save_final(self) -> None:
         """Write a last numbered checkpoint and the model of the run."""
-        self._collect_episodes()
         self.save_numbered()
         self.export(self._folder.final_model(self.name))
         self.keeper.finish(self.trainer.step, self.mean_return)

@@ -17,7 +17,7 @@ class CheckpointRecord:
     Attributes:
         steps: agent-steps of the behavior.
         file_path: exported model; the file is missing where the export failed.
-        reward: mean return of the episodes since the last update, None if there was none.
+        reward: mean return of the last 100 episodes at most, None before the first one ended.
         creation_time: seconds since the epoch.
         weights_path: the ``.pt`` file.
     """

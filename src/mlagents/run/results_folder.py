@@ -33,6 +33,18 @@ class ResultsFolder:
         """Folder of a behavior."""
         return self.root / name
 
+    def check_behavior_name(self, name: str) -> None:
+        """Refuse names that would write outside the folder: they come from the environment.
+
+        Raises:
+            UnityTrainerException: the name cannot be that of a file.
+        """
+        if not name or name in {".", "..", self.logs.name} or any(c in name for c in '/\\\0:*?"<>|'):
+            raise UnityTrainerException(
+                f"The environment has a behavior named {name!r}, which cannot be the name of a folder. "
+                "Rename it in the environment."
+            )
+
     def checkpoint(self, name: str) -> Path:
         """Latest state of a behavior."""
         return self.behavior(name) / "checkpoint.pt"

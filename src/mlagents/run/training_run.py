@@ -246,7 +246,9 @@ class TrainingRun:
         return behavior
 
     def _make_behavior(self, name: str, behavior_id: str) -> BehaviorRun:
+        self.folder.check_behavior_name(name)
         settings = self.options.behavior(name)
+        self.options = self.options.with_behaviors([name])
         trainer = PPOTrainer(
             name,
             self._worker.behavior_specs()[behavior_id],
@@ -285,6 +287,7 @@ class TrainingRun:
             return
         try:
             for behavior in self.behaviors.values():
+                behavior.trainer.drop_broken_experience()
                 behavior.save_final()
             self._persistence.save_latest(self.behaviors, None)
             _LOGGER.info("What was learned is saved in %s; continue with --resume.", self.folder.root)

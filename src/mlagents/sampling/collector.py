@@ -80,7 +80,7 @@ class Collector:
         """Empty the store after an update; open rows survive at its front."""
         moved = self.store.keep_incomplete()
         self.open_row = moved[self.open_row]
-        self._segment_length[:] = np.where(self.open_row == _NONE, self._segment_length, 0)
+        self._segment_length[:] = 0
 
     def take_finished(self) -> tuple[list[float], list[int]]:
         """Returns and lengths of the episodes that ended since the last call."""

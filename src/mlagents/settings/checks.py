@@ -1,0 +1,109 @@
+"""What no single setting can know about itself: contradictions, doubts, and what cannot train yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mlagents.settings.behavior import BehaviorSettings
+from mlagents.settings.problems import Problem
+from mlagents.settings.run_options import RunOptions
+from mlagents.settings.yaml_file import Location
+
+NOT_YET = "not available yet in this version"
+
+
+def _behaviors(options: RunOptions) -> Iterator[tuple[Location, BehaviorSettings]]:
+    if options.default_settings is not None:
+        yield ("default_settings",), options.default_settings
+    for name, behavior in options.behaviors.items():
+        yield ("behaviors", name), behavior
+
+
+def contradictions(options: RunOptions) -> Iterator[Problem]:
+    """Settings that exclude each other."""
+    for location, behavior in _behaviors(options):
+        memory = behavior.network_settings.memory
+        batch_size = getattr(behavior.hyperparameters, "batch_size", None)
+        if memory and batch_size is not None and memory.sequence_length > batch_size:
+            yield Problem(
+                (*location, "network_settings", "memory", "sequence_length"),
+                f"it must be at most batch_size, which is {batch_size}",
+                memory.sequence_length,
+            )
+    environment = options.env_settings
+    if environment.base_port + environment.num_envs - 1 > 65535:
+        yield Problem(
+            ("env_settings", "base_port"),
+            f"with {environment.num_envs} environments the last port would exceed 65535",
+            environment.base_port,
+        )
+
+
+def unavailable(options: RunOptions) -> Iterator[Problem]:
+    """Settings that are correct, but that this version cannot act on."""
+    for location, behavior in _behaviors(options):
+        if getattr(behavior.hyperparameters, "shared_critic", False):
+            yield Problem(
+                (*location, "hyperparameters", "shared_critic"), f"a shared critic is {NOT_YET}", True
+            )
+        if behavior.network_settings.memory is not None:
+            yield Problem((*location, "network_settings", "memory"), f"recurrent memory is {NOT_YET}")
+        if behavior.self_play is not None:
+            yield Problem((*location, "self_play"), f"self-play is {NOT_YET}")
+        if behavior.behavioral_cloning is not None:
+            yield Problem((*location, "behavioral_cloning"), f"behavioral cloning is {NOT_YET}")
+    for name, parameter in (options.environment_parameters or {}).items():
+        if len(parameter.curriculum) > 1:
+            yield Problem(
+                ("environment_parameters", name, "curriculum"),
+                f"a curriculum of several lessons is {NOT_YET}; use a number or a sampler",
+            )
+    if options.env_settings.num_envs > 1:
+        yield Problem(
+            ("env_settings", "num_envs"),
+            f"several environments side by side are {NOT_YET}; more training areas (--num-areas) give "
+            "more agents",
+            options.env_settings.num_envs,
+        )
+
+
+def doubts(options: RunOptions) -> Iterator[Problem]:
+    """Settings that were probably not meant, or that have no effect."""
+    for location, behavior in _behaviors(options):
+        batch_size = getattr(behavior.hyperparameters, "batch_size", 0)
+        buffer_size = getattr(behavior.hyperparameters, "buffer_size", batch_size)
+        if batch_size > buffer_size:
+            yield Problem(
+                (*location, "hyperparameters", "batch_size"),
+                f"that is more than buffer_size, which is {buffer_size}; every update is one small batch",
+                batch_size,
+            )
+        if behavior.threaded:
+            yield Problem((*location, "threaded"), f"ignored: updates beside collection are {NOT_YET}", True)
+        if behavior.self_play is not None:
+            yield from _self_play_doubts(location, behavior)
+    for name, parameter in (options.environment_parameters or {}).items():
+        last = len(parameter.curriculum) - 1
+        if parameter.curriculum[last].completion_criteria is not None:
+            yield Problem(
+                ("environment_parameters", name, "curriculum", last, "completion_criteria"),
+                "ignored, nothing follows the last lesson",
+            )
+
+
+def _self_play_doubts(location: Location, behavior: BehaviorSettings) -> Iterator[Problem]:
+    self_play = behavior.self_play
+    if self_play is None:
+        return
+    if not 0 <= self_play.play_against_latest_model_ratio <= 1:
+        yield Problem(
+            (*location, "self_play", "play_against_latest_model_ratio"),
+            "a probability is between 0 and 1",
+            self_play.play_against_latest_model_ratio,
+        )
+    if self_play.team_change > behavior.max_steps:
+        yield Problem(
+            (*location, "self_play", "team_change"),
+            f"that is more than max_steps, which is {behavior.max_steps}; only one team will learn",
+            self_play.team_change,
+        )

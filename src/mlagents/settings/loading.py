@@ -1,0 +1,93 @@
+"""From the raw map of a configuration file to :class:`RunOptions`, with errors for its author."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from mlagents.settings.base import UNKNOWN_KEYS
+from mlagents.settings.checks import contradictions, doubts, unavailable
+from mlagents.settings.errors import TrainerConfigError, TrainerConfigWarning
+from mlagents.settings.problems import Origin, Problem, problems_of
+from mlagents.settings.run_options import RunOptions
+from mlagents.settings.yaml_file import Location, read_yaml_file
+
+
+def warn(text: str) -> None:
+    """Tell the user about something that is not an error."""
+    warnings.warn(text, TrainerConfigWarning, stacklevel=2)
+
+
+def load_run_options(path: str) -> RunOptions:
+    """Read a configuration file, as ``mlagents-learn`` does without further options.
+
+    Raises:
+        TrainerConfigError: the file cannot be read, or cannot be used.
+    """
+    file = read_yaml_file(path)
+    return build_run_options(file.data, Origin(path, file.lines))
+
+
+def build_run_options(data: Mapping[str, Any], origin: Origin | None = None) -> RunOptions:
+    """Validate the raw map of a whole configuration; ``origin`` says where its values came from.
+
+    Warns with :class:`TrainerConfigWarning` about unknown keys that tolerant sections ignore and about
+    doubtful values.
+
+    Raises:
+        TrainerConfigError: unknown keys, values out of range, contradictions, or settings that are not
+            available in this version; one line each, at most five.
+    """
+    origin = origin or Origin()
+    raw = copy.deepcopy(dict(data))
+    _refuse_old_format(raw, origin)
+    _drop_framework(raw, origin)
+    options = _validate(raw, origin)
+    problems = [*contradictions(options), *unavailable(options)]
+    if problems:
+        raise origin.error(problems)
+    for text in dict.fromkeys(map(origin.describe, doubts(options))):
+        warn(text)
+    return options
+
+
+def _validate(data: Mapping[str, Any], origin: Origin) -> RunOptions:
+    try:
+        return RunOptions.model_validate(data)
+    except ValidationError as error:
+        fatal, ignorable = problems_of(error)
+    if fatal:
+        raise origin.error(fatal)
+    for text in dict.fromkeys(map(origin.describe, ignorable)):
+        warn(text)
+    try:
+        return RunOptions.model_validate(data, context={UNKNOWN_KEYS: "ignore"})
+    except ValidationError as error:
+        # What a section with unknown keys could not report in the first pass.
+        raise origin.error(problems_of(error)[0]) from None
+
+
+def _refuse_old_format(data: Mapping[str, Any], origin: Origin) -> None:
+    if "behaviors" in data:
+        return
+    for name, section in data.items():
+        if name not in RunOptions.model_fields and isinstance(section, Mapping) and "trainer" in section:
+            raise TrainerConfigError(
+                f"{origin.path or 'configuration'}: '{name}' has the format of ML-Agents 0.16 or older, "
+                "whose conversion is not available yet in this version; write it below 'behaviors:' "
+                "(config/ppo/3DBall.yaml shows the keys)"
+            )
+
+
+def _drop_framework(data: dict[str, Any], origin: Origin) -> None:
+    behaviors = data.get("behaviors")
+    sections: dict[Location, object] = {("default_settings",): data.get("default_settings")}
+    if isinstance(behaviors, dict):
+        sections |= {("behaviors", name): behavior for name, behavior in behaviors.items()}
+    for location, section in sections.items():
+        if isinstance(section, dict) and section.pop("framework", None) is not None:
+            warn(origin.describe(Problem((*location, "framework"), "ignored, PyTorch is the only framework")))
