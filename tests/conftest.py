@@ -18,3 +18,7 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"recorded data is not at {folder}; set MLAGENTS_SHARED_DATA to its folder")
     return folder
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--run-learning", action="store_true", help="also run the tests that train for minutes")

@@ -48,7 +48,7 @@ class SideChannelManager:
         Raises:
             UnityEnvironmentException: a record is cut off or has an impossible length.
         """
-        for channel_id, payload in _split_records(data):
+        for channel_id, payload in split_records(data):
             channel = self._channels.get(channel_id)
             if channel is None:
                 logger.warning(
@@ -70,7 +70,7 @@ class SideChannelManager:
         return result
 
 
-def _split_records(data: bytes | bytearray) -> list[tuple[uuid.UUID, bytes]]:
+def split_records(data: bytes | bytearray) -> list[tuple[uuid.UUID, bytes]]:
     """Split a block into (channel id, payload) pairs."""
     records = []
     offset = 0
