@@ -1,0 +1,1 @@
+"""Actuators: what an agent does."""

@@ -1,0 +1,1 @@
+"""The environment's end of the side channels."""
