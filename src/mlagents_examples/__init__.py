@@ -1,0 +1,1 @@
+"""Learning environments written with the SDK; found by name through entry points."""

@@ -1,0 +1,36 @@
+"""Rigid-body physics for training areas: MuJoCo behind handles that speak the original's frame.
+
+Declare a :class:`Scene`, make a :class:`PhysicsWorld` with as many copies as wanted, and work with the
+handles of its areas::
+
+    scene = Scene()
+    scene.add_box("floor", size=(10, 1, 10), position=(0, -0.5, 0))
+    scene.add_sphere("ball", radius=0.5, position=(0, 3, 0), motion=Motion.DYNAMIC)
+    world = PhysicsWorld(scene, num_areas=12)
+    ball = world.areas[0].body("ball")
+    ball.add_force((1.0, 0.0, 0.0), ForceMode.VELOCITY_CHANGE)
+    diverged = world.step()
+"""
+
+from __future__ import annotations
+
+from mlagents_sdk.physics.area import TrainingArea
+from mlagents_sdk.physics.body import Body, ForceMode, Transform
+from mlagents_sdk.physics.materials import Combine, PhysicsMaterial
+from mlagents_sdk.physics.rotations import Quaternion, Vector
+from mlagents_sdk.physics.scene import Motion, Scene
+from mlagents_sdk.physics.world import PhysicsWorld
+
+__all__ = [
+    "Body",
+    "Combine",
+    "ForceMode",
+    "Motion",
+    "PhysicsMaterial",
+    "PhysicsWorld",
+    "Quaternion",
+    "Scene",
+    "TrainingArea",
+    "Transform",
+    "Vector",
+]
