@@ -235,9 +235,8 @@ def test_tolerant_section_still_checks_its_other_keys() -> None:
 
 
 def test_several_problems_in_the_order_of_the_file_at_most_five_lines() -> None:
-    body = (
-        "max_steps: 0\ntime_horizon: 0\nsummary_freq: 0\nnetwork_settings: {hidden_units: 0, num_layers: -1}\n"
-    )
+    body = "max_steps: 0\ntime_horizon: 0\nsummary_freq: 0\n"
+    body += "network_settings: {hidden_units: 0, num_layers: -1}\n"
     assert len(error_of(behavior(body)).splitlines()) == 5
     lines = error_of(behavior(body + "threaded: x\n")).splitlines()
     assert len(lines) == 5

@@ -1,0 +1,88 @@
+"""Race our trainer against the peer's: ``python -m benchmarks``. See the README beside this file."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+from benchmarks import report
+from benchmarks.contestants import Contestant, ContestantError
+from benchmarks.peer.install import DEFAULT_VENV, InstallError, install
+from benchmarks.race import Result, race
+
+LATEST = Path(__file__).with_name("latest.json")
+BUILT_IN, BUILT_IN_AGENTS = "3DBall", 12
+BUSY = 0.7
+"""Load, in running processes, above which other programs are likely to distort the result."""
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--agents", type=int, nargs="*", default=[12, 100, 1000], metavar="N")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds per side (default 5)")
+    parser.add_argument("--seconds", type=float, default=8.0, help="least duration of a round (default 8)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--no-peer", action="store_true", help="measure our side only")
+    parser.add_argument("--no-built-in", action="store_true", help=f"leave out {BUILT_IN}")
+    parser.add_argument("--peer-venv", type=Path, default=DEFAULT_VENV, help="where the peer is, or goes")
+    parser.add_argument("--peer-python", help="Python 3.11 to install the peer with")
+    parser.add_argument(
+        "--output", type=Path, default=LATEST, help="JSON file (default benchmarks/latest.json)"
+    )
+    return parser.parse_args()
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def measure_training(agents: int, peer_python: Path | None, options: argparse.Namespace) -> Result:
+    """Race on the synthetic environment with `agents` agents."""
+    say(f"PPO, {agents} agents: warming up")
+    arguments = ("--agents", agents, "--seed", options.seed)
+    starts = {"ours": partial(Contestant, sys.executable, "benchmarks.ours_ppo", *arguments)}
+    if peer_python is not None:
+        peer = partial(Contestant, peer_python, "benchmarks.peer.peer_ppo", *arguments)
+        starts = {"peer": peer, **starts}
+    sides = race(starts, options.rounds, options.seconds, say)
+    return Result("PPO, synthetic environment", agents, sides["ours"], sides.get("peer"))
+
+
+def measure_built_in(options: argparse.Namespace) -> list[Result]:
+    """Measure 3DBall alone and in training, taking turns."""
+    say(f"{BUILT_IN}: warming up")
+    arguments = ("--environment", BUILT_IN, "--agents", BUILT_IN_AGENTS, "--seed", options.seed)
+    starts = {
+        "environment only": partial(Contestant, sys.executable, "benchmarks.environment_only", *arguments),
+        "training": partial(Contestant, sys.executable, "benchmarks.ours_ppo", *arguments),
+    }
+    sides = race(starts, options.rounds, options.seconds / 4, say)
+    return [Result(f"{BUILT_IN} {name}", BUILT_IN_AGENTS, side) for name, side in sides.items()]
+
+
+def main() -> int:
+    options = parse_arguments()
+    if hasattr(os, "getloadavg") and os.getloadavg()[0] > BUSY:
+        say(f"The machine is busy (load {os.getloadavg()[0]:.1f}); the numbers will be noisy.")
+    try:
+        peer_python = None if options.no_peer else install(options.peer_venv, options.peer_python)
+        results = [measure_training(agents, peer_python, options) for agents in options.agents]
+        if not options.no_built_in:
+            results += measure_built_in(options)
+    except (InstallError, ContestantError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted; nothing was written.", file=sys.stderr)
+        return 130
+    say("\n" + report.table(results))
+    report.write(results, options.output)
+    say(f"\nWritten to {options.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

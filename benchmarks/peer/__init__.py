@@ -1,0 +1,1 @@
+"""The peer's side of the race: its own virtual environment, and its trainer on our environment."""

@@ -1,0 +1,90 @@
+"""What the benchmark prints and writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from benchmarks.race import Result, Side
+from benchmarks.rounds import PHASES
+
+
+def table(results: Sequence[Result]) -> str:
+    """The results as text: a line each, the range over the rounds in brackets."""
+    lines = [
+        f"{'':<28}{'agents':>7}{'peer':>22}{'ours':>26}{'ratio':>8}   where our time goes",
+        f"{'':<28}{'':>7}{'agent-steps/s':>22}{'agent-steps/s':>26}",
+    ]
+    for result in results:
+        peer = "" if result.peer is None else _rate(result.peer)
+        ratio = "" if result.ratio is None else f"{result.ratio:.1f}x"
+        shares = ", ".join(f"{phase} {result.ours.shares[phase]:.0%}" for phase in PHASES)
+        lines.append(
+            f"{result.name:<28}{result.agents:>7}{peer:>22}{_rate(result.ours):>26}{ratio:>8}   {shares}"
+        )
+    return "\n".join(lines)
+
+
+def as_records(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """The results as plain objects.
+
+    Each has ``name``, ``agents``, ``ours``, ``peer`` (agent-steps/s, medians over the rounds) and
+    ``ratio``; then ``ours_range`` and ``peer_range`` (slowest and fastest round), ``ours_shares`` and
+    ``peer_shares`` (by phase), ``rounds`` and ``machine``. What does not exist is null.
+    """
+    machine = describe_machine()
+    return [
+        {
+            "name": result.name,
+            "agents": result.agents,
+            "ours": round(result.ours.rate),
+            "peer": None if result.peer is None else round(result.peer.rate),
+            "ratio": None if result.ratio is None else round(result.ratio, 2),
+            "ours_range": _range(result.ours),
+            "peer_range": None if result.peer is None else _range(result.peer),
+            "ours_shares": _shares(result.ours),
+            "peer_shares": None if result.peer is None else _shares(result.peer),
+            "rounds": len(result.ours.rounds),
+            "machine": machine,
+        }
+        for result in results
+    ]
+
+
+def write(results: Sequence[Result], path: Path) -> None:
+    """Write the results as JSON, replacing the file in one step."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(json.dumps(as_records(results), indent=2) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def describe_machine() -> str:
+    """Processor, number of cores, Python and torch, in words."""
+    processor = platform.processor() or platform.machine()
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        names = [
+            line.split(":", 1)[1] for line in information.read_text().splitlines() if "model name" in line
+        ]
+        processor = names[0].strip() if names else processor
+    return (
+        f"{processor}, {os.cpu_count()} cores; Python {platform.python_version()}, "
+        f"torch {metadata.version('torch')}"
+    )
+
+
+def _rate(side: Side) -> str:
+    return f"{side.rate:,.0f} [{min(side.rates):,.0f}-{max(side.rates):,.0f}]"
+
+
+def _range(side: Side) -> list[int]:
+    return [round(min(side.rates)), round(max(side.rates))]
+
+
+def _shares(side: Side) -> dict[str, float]:
+    return {phase: round(share, 3) for phase, share in side.shares.items()}
