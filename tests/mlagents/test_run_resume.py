@@ -144,3 +144,33 @@ def test_training_improves_the_return(tmp_path: Path) -> None:
     result = run.run()
     assert result.mean_return["Drift"] > first_mean[0] + 5.0
     assert np.isfinite(result.mean_return["Drift"])
+
+
+def test_3dball_resumes_bit_for_bit(tmp_path: Path) -> None:
+    """The physics, the agents and their random generators are part of the saved state."""
+
+    def ball(folder: Path, **checkpoint: object) -> TrainingRun:
+        return TrainingRun(
+            RunOptions(
+                behaviors={
+                    "3DBall": {
+                        "trainer_type": "ppo",
+                        "hyperparameters": {"batch_size": 64, "buffer_size": 600},
+                        "network_settings": {"normalize": True, "hidden_units": 16},
+                        "max_steps": 3000,
+                    }
+                },
+                env_settings={"seed": 3, "env_path": "3DBall"},
+                checkpoint_settings={"run_id": "b", "results_dir": str(folder), **checkpoint},
+            )
+        )
+
+    straight = ball(tmp_path / "straight")
+    straight.run()
+    stopped = ball(tmp_path / "stopped")
+    stopped._on_step = lambda run: run.stop() if run.behaviors["3DBall"].trainer.updates == 2 else None
+    stopped.run()
+    resumed = ball(tmp_path / "stopped", resume=True)
+    resumed.run()
+    values = [run.behaviors["3DBall"].trainer.flat.values for run in (straight, resumed)]
+    assert torch.equal(values[0], values[1])
