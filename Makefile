@@ -17,6 +17,7 @@ help: ## list the targets
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: Python 3.11 or newer is needed; say which with make PYTHON=python3.12 ..."; exit 1; }
+	@echo 'Installing into $(VENV); this takes a minute or more, PyTorch being the largest part.'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,lint]'

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 
 @contextmanager
-def atomic_writer(path: Path | str) -> Iterator[BinaryIO]:
+def atomic_writer(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a temporary file beside ``path`` that replaces it when the block ends without error.
 
     The content is flushed to the disk before the replacement. On an error the temporary file is removed
@@ -30,14 +30,16 @@ def atomic_writer(path: Path | str) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)  # mkstemp makes files for the owner only
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)  # mkstemp makes files for the owner only
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
 
 
-def atomic_write_text(path: Path | str, text: str) -> None:
+def atomic_write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write ``text`` as UTF-8 to ``path``, replacing it in one step.
 
     Raises:

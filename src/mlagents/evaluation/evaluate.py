@@ -52,7 +52,6 @@ class _Episodes:
         self._wanted = wanted
         self._begun = 0
         self._running: dict[tuple[str, int], list[float]] = {}  # counted ones: return, length
-        self._uncounted: set[tuple[str, int]] = set()
         self.returns: list[float] = []
         self.lengths: list[int] = []
 
@@ -63,9 +62,7 @@ class _Episodes:
     def observe(self, behavior_id: str, decision: DecisionSteps, terminal: TerminalSteps) -> None:
         rewards = (terminal.reward + terminal.group_reward).tolist()
         for agent, reward in zip(terminal.agent_id.tolist(), rewards, strict=True):
-            key = behavior_id, agent
-            self._uncounted.discard(key)
-            episode = self._running.pop(key, None)
+            episode = self._running.pop((behavior_id, agent), None)
             if episode is not None:
                 self.returns.append(episode[0] + reward)
                 self.lengths.append(int(episode[1]))
@@ -76,15 +73,9 @@ class _Episodes:
             if episode is not None:
                 episode[0] += reward
                 episode[1] += 1
-            elif key not in self._uncounted:
-                self._begin(key)
-
-    def _begin(self, key: tuple[str, int]) -> None:
-        if self._begun < self._wanted:
-            self._begun += 1
-            self._running[key] = [0.0, 1.0]
-        else:
-            self._uncounted.add(key)
+            elif self._begun < self._wanted:
+                self._begun += 1
+                self._running[key] = [0.0, 1.0]
 
     def score(self, behavior: str) -> Score:
         returns = np.array(self.returns)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path
 
 import onnx
 
 from mlagents.export.description import ExportError, PolicyDescription
 from mlagents.export.policy_graph import build_policy_model
 from mlagents.export.verify import verify_model
+from mlagents_envs.files import atomic_writer
 
 
 def export_policy(description: PolicyDescription, path: str | os.PathLike[str]) -> None:
@@ -33,24 +32,9 @@ def export_policy(description: PolicyDescription, path: str | os.PathLike[str]) 
         raise ExportError(f"The exported model is not valid ONNX: {error}") from error
     verify_model(model, description)
     try:
-        _write_atomically(Path(path), model.SerializeToString())
+        with atomic_writer(path) as file:
+            file.write(model.SerializeToString())
     except OSError as error:
         raise ExportError(
             f"Cannot write the model to {os.fspath(path)}: {error.strerror or error}"
         ) from error
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)  # mkstemp makes files private; models are for sharing
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

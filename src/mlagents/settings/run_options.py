@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from mlagents.settings.sections import (
     TorchSettings,
 )
 from mlagents.settings.types import Bool
+from mlagents_envs.files import atomic_write_text
 
 
 class RunOptions(Settings):
@@ -116,14 +116,4 @@ class RunOptions(Settings):
         Raises:
             OSError: the folder does not exist or cannot be written.
         """
-        path = Path(path)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("w", encoding="utf-8") as file:
-                file.write(self.to_yaml())
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        atomic_write_text(path, self.to_yaml())
