@@ -199,14 +199,10 @@ def ppo_loss(
     mean_entropy = entropy.mean()
     loss = policy_loss + VALUE_LOSS_WEIGHT * value_loss - coefficients.beta * mean_entropy
     with torch.no_grad():
-        losses = PPOLosses(
-            policy=policy_loss.item(),
-            value=value_loss.item(),
-            entropy=mean_entropy.item(),
-            approximate_kl=(ratio - 1.0 - log_ratio).mean().item(),
-            clip_fraction=((ratio < low) | (ratio > high)).float().mean().item(),
-        )
-    return loss, losses
+        approximate_kl = (ratio - 1.0 - log_ratio).mean()
+        clip_fraction = ((ratio < low) | (ratio > high)).float().mean()
+        terms = torch.stack([policy_loss, value_loss, mean_entropy, approximate_kl, clip_fraction])
+    return loss, PPOLosses(*terms.tolist())  # one transfer from the device
 
 
 class MinibatchGradients(Protocol):

@@ -51,7 +51,7 @@ class RolloutStore:
         trace_cut: bool ``[R]``, True where the time horizon closed a segment.
         agent_slot: int32 ``[R]``, slot of the agent (see :class:`~mlagents.sampling.slots.SlotTable`).
         group_id: int32 ``[R]``, group of the agent, 0 for none.
-        tick: int64 ``[R]``, environment step in which the observation was made.
+        tick: int64 ``[R]``, equal for rows that were appended together: those of one step of one team.
         num_bootstrap: final observations kept aside, E.
         bootstrap_observations: one float32 array ``[E, *shape]`` per observation.
     """
@@ -114,7 +114,7 @@ class RolloutStore:
             observations: one array ``[n, *shape]`` per observation.
             agent_slot: int ``[n]``.
             group_id: int ``[n]``.
-            tick: environment step of the observations.
+            tick: number of the batch.
 
         Returns:
             The first of the ``n`` consecutive new rows.

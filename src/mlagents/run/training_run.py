@@ -170,7 +170,11 @@ class TrainingRun:
         save_id, state = self._persistence.load_environment()
         if state is None or not isinstance(environment, SavesState):
             return False
-        environment.set_state(state)
+        try:
+            environment.set_state(state)
+        except Exception as error:  # another number of areas, another version: whatever the environment says
+            _LOGGER.warning("The environment is reset, because its saved state does not fit: %s", error)
+            return False
         for behavior_id in environment.behavior_specs:
             self._route(behavior_id)
         return all(behavior.save_id == save_id for behavior in self.behaviors.values())
