@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 RUN_ID ?= 3DBall
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-learning lint format bench proto clean
+.PHONY: help install train test test-learning test-interop lint format bench proto clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test: install ## run the fast test suite
 
 test-learning: install ## run the tests that train for real (minutes)
 	$(BIN)/python -m pytest tests/learning -m learning --run-learning
+
+test-interop: install ## run the tests with the original's packages, which it installs into .venv-peer
+	$(BIN)/python -m pytest tests/interop --run-interop
 
 lint: install ## check style, docstrings, annotations and types
 	$(BIN)/ruff check .

@@ -21,4 +21,7 @@ def shared_data() -> Path:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--run-interop", action="store_true", help="also run the tests with the original's packages"
+    )
     parser.addoption("--run-learning", action="store_true", help="also run the tests that train for minutes")

@@ -1,6 +1,9 @@
 """How to write an environment in Python: agents, sensors, actuators and physics."""
 
 from mlagents_envs.base_env import ActionSpec, ObservationSpec, ObservationType
+from mlagents_envs.side_channel import IncomingMessage, OutgoingMessage, SideChannel
+from mlagents_envs.side_channel.float_properties_channel import FloatPropertiesChannel
+from mlagents_envs.side_channel.raw_bytes_channel import RawBytesChannel
 from mlagents_envs.side_channel.stats_side_channel import StatsAggregationMethod
 from mlagents_sdk.academy import Academy
 from mlagents_sdk.actuators.action_buffers import ActionBuffers
@@ -30,13 +33,18 @@ __all__ = [
     "DecisionRequestContext",
     "DecisionRequester",
     "DiscreteActionMask",
+    "FloatPropertiesChannel",
+    "IncomingMessage",
     "ObservationSpec",
     "ObservationType",
+    "OutgoingMessage",
     "Policy",
+    "RawBytesChannel",
     "SavableSdkEnvironment",
     "SdkEnvironment",
     "Sensor",
     "SensorComponent",
+    "SideChannel",
     "StackingSensor",
     "StatsAggregationMethod",
     "VectorSensor",

@@ -210,11 +210,11 @@ class Academy:
         Raises:
             AgentsError: called between the two halves of a step, or after :meth:`dispose`.
         """
-        self._enter("connect", expects_begun=False)
-        self._running = False
-        self.is_communicator_on = True
-        for agent in self._agents:
-            agent.rebuild_policy()
+        self._set_connected("connect", True)
+
+    def disconnect(self) -> None:
+        """Detach the trainer: such agents decide without it from now on; raises as :meth:`connect`."""
+        self._set_connected("disconnect", False)
 
     def dispose(self) -> None:
         """End all steps for good, and release policies and channels; without effect when repeated."""
@@ -224,6 +224,13 @@ class Academy:
         for policy in self.policies:
             policy.dispose()
         self.side_channels.clear()
+
+    def _set_connected(self, method: str, connected: bool) -> None:
+        self._enter(method, expects_begun=False)
+        self._running = False
+        self.is_communicator_on = connected
+        for agent in self._agents:
+            agent.rebuild_policy()
 
     # For agents and their components
 

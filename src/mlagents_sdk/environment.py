@@ -27,6 +27,7 @@ from mlagents_envs.side_channel.side_channel_manager import SideChannelManager
 from mlagents_sdk.academy import Academy
 from mlagents_sdk.agent import Agent
 from mlagents_sdk.policies.remote_policy import RemotePolicy
+from mlagents_sdk.side_channels.relay import MessageEnds, MessageRelay
 
 Steps = tuple[DecisionSteps, TerminalSteps]
 
@@ -62,7 +63,7 @@ class SdkEnvironment(BaseEnv):
         self._academy = academy
         self._simulate = simulate
         self._close_host = close
-        self._side_channels = SideChannelManager(side_channels) if side_channels else None
+        self._message_ends: MessageEnds | None = SideChannelManager(side_channels) if side_channels else None
         self._max_idle_ticks = max_idle_ticks
         self._specs: dict[BehaviorName, BehaviorSpec] = {}
         self._remote: dict[BehaviorName, RemotePolicy] = {}
@@ -177,6 +178,25 @@ class SdkEnvironment(BaseEnv):
             )
         return steps
 
+    def relay_messages(self, relay: MessageRelay) -> None:
+        """Exchange side-channel messages through ``relay`` from now on, with a trainer elsewhere.
+
+        It takes the place of the ``side_channels`` given at the beginning.
+        """
+        self._message_ends = relay
+
+    def tick(self) -> None:
+        """One tick without a trainer: the academy's whole step, then the physics.
+
+        Agents decide for themselves once ``academy.disconnect()`` was called.
+
+        Raises:
+            UnityEnvironmentException: the environment is closed.
+        """
+        self._check_open()
+        self._academy.environment_step()
+        self._simulate()
+
     def has_heuristic(self, behavior_name: BehaviorName) -> bool:
         """True when the agents of the behavior override ``heuristic``.
 
@@ -238,14 +258,14 @@ class SdkEnvironment(BaseEnv):
 
     def _receive_messages(self) -> None:
         """Let the environment's side channels have what the trainer queued."""
-        if self._side_channels is not None:
-            self._academy.side_channels.process(self._side_channels.generate_side_channel_messages())
+        if self._message_ends is not None:
+            self._academy.side_channels.process(self._message_ends.generate_side_channel_messages())
 
     def _send_messages(self) -> None:
         """Let the trainer's side channels have what the environment queued."""
         messages = self._academy.side_channels.collect()
-        if messages and self._side_channels is not None:
-            self._side_channels.process_side_channel_message(messages)
+        if messages and self._message_ends is not None:
+            self._message_ends.process_side_channel_message(messages)
 
     def _policy(self, behavior_name: BehaviorName) -> RemotePolicy:
         policy = self._remote.get(behavior_name)

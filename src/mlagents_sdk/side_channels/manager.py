@@ -12,6 +12,9 @@ from mlagents_envs.side_channel.side_channel_manager import SideChannelManager, 
 
 logger = get_logger(__name__)
 
+TRAINING_ANALYTICS = uuid.UUID("b664a4a9-d86f-5a5f-95cb-e8353a7e8356")
+"""Channel on which trainers tell about themselves; without a channel of the user's, nobody listens."""
+
 
 class EnvironmentSideChannels:
     """Side channels of one academy.
@@ -71,7 +74,7 @@ class EnvironmentSideChannels:
                     channel_id,
                 )
         for channel_id, payload in split_records(data):
-            if not self._deliver(channel_id, payload):
+            if not self._deliver(channel_id, payload) and channel_id != TRAINING_ANALYTICS:
                 self._unclaimed.append((channel_id, payload))
 
     def collect(self) -> bytes:
