@@ -208,7 +208,8 @@ def test_unknown_environment_lists_the_known(workplace: Path, capsys: pytest.Cap
 
 
 def test_no_environment(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "--env" in error_of(capsys, "small.yaml", "--run-id=x")
+    line = error_of(capsys, "small.yaml", "--run-id=x", "--timeout-wait=1", "--base-port=5994")
+    assert "connect" in line
 
 
 def test_behavior_that_the_file_does_not_mention(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,7 @@ def env() -> MagicMock:
 
 
 def test_observations_after_a_reset_come_without_a_step(env: MagicMock) -> None:
-    worker = InlineWorker(env, index=3)
+    worker = InlineWorker(env, "toy", index=3)
     worker.reset()
     batches = worker.receive()
     env.reset.assert_called_once()
@@ -33,7 +33,7 @@ def test_observations_after_a_reset_come_without_a_step(env: MagicMock) -> None:
 
 
 def test_each_submission_is_one_step_taken_when_received(env: MagicMock) -> None:
-    worker = InlineWorker(env)
+    worker = InlineWorker(env, "toy")
     actions = {"B": MagicMock(spec=ActionTuple)}
     worker.submit(actions)
     env.step.assert_not_called()
@@ -47,7 +47,7 @@ def test_each_submission_is_one_step_taken_when_received(env: MagicMock) -> None
 
 
 def test_reset_cancels_a_step_that_was_submitted(env: MagicMock) -> None:
-    worker = InlineWorker(env)
+    worker = InlineWorker(env, "toy")
     worker.submit({})
     worker.reset()
     worker.receive()

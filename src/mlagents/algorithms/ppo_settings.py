@@ -12,7 +12,7 @@ from mlagents.settings.types import (
     Bool,
     NonNegativeFloat,
     PositiveFloat,
-    PositiveInt,
+    PositiveInt32,
     ScheduleType,
     UnitFloat,
 )
@@ -28,9 +28,9 @@ class PPOSettings(Settings):
     or ``epsilon_schedule`` is not, the latter follow it.
     """
 
-    batch_size: PositiveInt = 1024
+    batch_size: PositiveInt32 = 1024
     """Experiences per gradient step, agent-steps; 1 or more, at most ``buffer_size``."""
-    buffer_size: PositiveInt = 10240
+    buffer_size: PositiveInt32 = 10240
     """Experiences collected before an update, agent-steps; 1 or more."""
     learning_rate: NonNegativeFloat = 3e-4
     """Initial step size of Adam; 0 or more."""
@@ -46,7 +46,7 @@ class PPOSettings(Settings):
     """Schedule of ``epsilon``."""
     lambd: UnitFloat = 0.95
     """Lambda of generalised advantage estimation (Schulman et al., arXiv:1506.02438); 0 to 1."""
-    num_epoch: PositiveInt = 3
+    num_epoch: PositiveInt32 = 3
     """Passes over the collected experiences per update; 1 or more."""
     shared_critic: Bool = False
     """Whether actor and critic share one body."""

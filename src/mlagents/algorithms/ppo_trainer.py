@@ -27,12 +27,12 @@ from mlagents.networks.acting import ActingPolicy, ActionColumns, NonFiniteActio
 from mlagents.networks.actor_critic import ActorCritic
 from mlagents.networks.flat_parameters import FlatParameters
 from mlagents.networks.observations import ObservationEncoder
-from mlagents.rewards.extrinsic import ExtrinsicSettings
+from mlagents.rewards.extrinsic import ExtrinsicSettings, extrinsic_reward
 from mlagents.sampling.checks import check_experience, check_observations
 from mlagents.sampling.collector import Collector
 from mlagents.sampling.worker import StepBatch
 from mlagents.settings import BehaviorSettings, TrainerError
-from mlagents.state_tree import to_arrays
+from mlagents.state_tree import to_arrays, to_tensors
 from mlagents_envs.base_env import ActionTuple, BehaviorSpec
 from mlagents_envs.exception import UnityObservationException
 from mlagents_envs.logging_util import get_logger
@@ -42,6 +42,12 @@ LEARNING_RATE_FLOOR = 1e-10
 EPSILON_FLOOR = 0.1
 BETA_FLOOR = 1e-5
 _VALUE_CHUNK = 4096
+_PARTS = {
+    "actor": ("Policy", "actor"),
+    "spread of the actions": ("Policy", "log_sigma"),
+    "normalizer": ("Policy", "normalizers"),
+    "critic": ("Optimizer:critic",),
+}
 AddStat = Callable[[str, float], None]
 
 
@@ -55,6 +61,9 @@ class PPOTrainer:
         seed: seed of weights, exploration and shuffles.
         device: where to learn; acting always happens on the CPU.
         learning: False to only act, for ever.
+
+    Raises:
+        TrainerError: the behavior has no actions, or observations that no network here takes.
 
     Attributes:
         signals: reward signals by name.
@@ -73,15 +82,16 @@ class PPOTrainer:
         learning: bool = True,
     ) -> None:
         assert isinstance(settings.hyperparameters, PPOSettings)
+        if not spec.action_spec.continuous_size and not spec.action_spec.discrete_size:
+            raise TrainerError(f"The behavior {behavior} has no actions, so there is nothing to learn.")
         self.behavior = behavior
         self.spec = spec
         self.settings = settings
         self.hyperparameters: PPOSettings = settings.hyperparameters
-        self.signals = {
-            name: signal
-            for name, signal in settings.reward_signals.items()
-            if isinstance(signal, ExtrinsicSettings)
-        }
+        self.signals: dict[str, ExtrinsicSettings] = {}
+        for name, signal in settings.reward_signals.items():
+            assert isinstance(signal, ExtrinsicSettings), f"no reward signal is made for {name}"
+            self.signals[name] = signal
         self.step = 0
         self.updates = 0
         self._last_update_step = 0
@@ -290,8 +300,7 @@ class PPOTrainer:
     def _reward_streams(self) -> list[RewardStream]:
         rewards = self.store.rewards[: self.store.num_rows]
         return [
-            RewardStream((rewards * signal.strength).astype(np.float32), signal.gamma)
-            for signal in self.signals.values()
+            RewardStream(extrinsic_reward(rewards, signal), signal.gamma) for signal in self.signals.values()
         ]
 
     def _batch(self, inputs: torch.Tensor, values: NDArray[np.float32], targets: Targets) -> PPOBatch:
@@ -374,6 +383,27 @@ class PPOTrainer:
             "Optimizer:critic": self.network.critic.state_dict(),
         }
 
+    def learns_at(self, step: int) -> bool:
+        """Whether experience up to ``step`` is learned from."""
+        return self._learning and step <= self.settings.max_steps
+
+    def take_over_weights(self, state: dict[str, Any]) -> dict[str, Exception]:
+        """Take over those weights and normalisers of a state that fit.
+
+        Returns:
+            For each part that does not fit, and stays as it is, why.
+        """
+        misfits: dict[str, Exception] = {}
+        mine = to_tensors(self.get_weights())
+        for part, path in _PARTS.items():
+            try:
+                self.set_weights(_replaced(mine, path, _at(state, path)))
+            except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
+                misfits[part] = error
+                self.set_weights(mine)
+            mine = to_tensors(self.get_weights())
+        return misfits
+
     def set_weights(self, state: dict[str, Any]) -> None:
         """Take over weights and normalisers from a state returned by :meth:`get_weights`."""
         policy = state["Policy"]
@@ -383,3 +413,16 @@ class PPOTrainer:
             self.network.log_sigma.copy_(policy["log_sigma"])
         self.encoder.set_state(to_arrays(policy["normalizers"]))
         self.acting.load_weights(self.flat)
+
+
+def _at(tree: dict[str, Any], path: tuple[str, ...]) -> Any:  # noqa: ANN401
+    """The branch of a tree at ``path``."""
+    for key in path:
+        tree = tree[key]
+    return tree
+
+
+def _replaced(tree: dict[str, Any], path: tuple[str, ...], branch: Any) -> dict[str, Any]:  # noqa: ANN401
+    """A tree with another branch at ``path``."""
+    key, *rest = path
+    return {**tree, key: branch if not rest else _replaced(tree[key], tuple(rest), branch)}

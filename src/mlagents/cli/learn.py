@@ -53,12 +53,13 @@ def learn(options: RunOptions) -> int:
     progress = Progress(total_steps, clock)
 
     def begin(run: TrainingRun) -> None:
-        if run.is_learning:
-            total_steps.update({b.name: b.trainer.settings.max_steps for b in run.behaviors.values()})
+        print(f"Seed {run.seed}")
         progress.start({b.name: b.trainer.step for b in run.behaviors.values()})
 
     def show(run: TrainingRun) -> None:
         for behavior in run.behaviors.values():
+            if run.is_learning and behavior.name not in total_steps:  # behaviors may appear late
+                total_steps[behavior.name] = behavior.trainer.settings.max_steps
             progress.update(behavior.name, behavior.trainer.step, behavior.mean_return)
 
     run = TrainingRun(
@@ -75,7 +76,7 @@ def learn(options: RunOptions) -> int:
         on_begin=begin,
         on_step=show,
     )
-    print(f"Open ML-Agents {__version__}, PyTorch {torch.__version__}, seed {run.seed}")
+    print(f"Open ML-Agents {__version__}, PyTorch {torch.__version__}")
     with progress:
         result = run.run()
     report(run, result)
@@ -91,13 +92,14 @@ def report(run: TrainingRun, result: RunResult) -> None:
     print(f"Time spent: {shares}")
     for name, steps in result.steps.items():
         mean = result.mean_return[name]
-        rate = steps / max(result.seconds, 1e-9)
+        rate = result.new_steps[name] / max(result.seconds, 1e-9)
         print(
             f"{name}: {steps} agent-steps ({rate:,.0f}/s)"
             + ("" if mean is None else f", mean return of the last episodes {mean:.3f}")
         )
-        if run.is_learning:
-            print(f"  model: {run.folder.final_model(name)}")
+        model = run.folder.final_model(name)
+        if run.is_learning and model.is_file():
+            print(f"  model: {model}")
     print(f"Results: {run.folder.root}")
 
 

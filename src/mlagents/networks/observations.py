@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlagents.networks.normalizer import RunningNormalizer
+from mlagents.settings.errors import TrainerError
 from mlagents_envs.base_env import ObservationSpec
 
 
-class UnsupportedObservationError(ValueError):
+class UnsupportedObservationError(TrainerError):
     """An observation has a shape that no encoder accepts."""
 
 

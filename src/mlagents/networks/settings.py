@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import field_validator
 
 from mlagents.settings.base import Settings
-from mlagents.settings.types import Bool, NonNegativeInt, PositiveInt, problem
+from mlagents.settings.types import Bool, LayerCount, LayerWidth, PositiveInt32, problem
 
 
 class EncoderType(StrEnum):
@@ -40,10 +40,10 @@ class MemorySettings(Settings):
 
     tolerant: ClassVar[bool] = True
 
-    sequence_length: PositiveInt = 64
+    sequence_length: PositiveInt32 = 64
     """Steps through which the update backpropagates, steps; 1 or more, at most ``batch_size``."""
-    memory_size: PositiveInt = 128
-    """Floats that an agent remembers, half hidden and half cell state; even, 2 or more."""
+    memory_size: LayerWidth = 128
+    """Floats that an agent remembers, half hidden and half cell state; even, 2 to 65536."""
 
     @field_validator("memory_size")
     @classmethod
@@ -60,10 +60,10 @@ class NetworkSettings(Settings):
 
     normalize: Bool = False
     """Whether vector observations are scaled by their running mean and deviation."""
-    hidden_units: PositiveInt = 128
-    """Width of every hidden layer, units; 1 or more."""
-    num_layers: NonNegativeInt = 2
-    """Number of hidden layers; 0 counts as 1."""
+    hidden_units: LayerWidth = 128
+    """Width of every hidden layer, units; 1 to 65536."""
+    num_layers: LayerCount = 2
+    """Number of hidden layers, at most 128; 0 counts as 1."""
     vis_encode_type: EncoderType = EncoderType.SIMPLE
     """Encoder of image observations."""
     memory: MemorySettings | None = None

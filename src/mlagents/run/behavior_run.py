@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 from mlagents.algorithms.ppo_trainer import PPOTrainer
 from mlagents.export import ExportError, export_policy
 from mlagents.export.from_network import describe_policy
 from mlagents.monitoring.stats import StatsAggregationMethod, StatsReporter
-from mlagents.run.checkpoint_file import Checkpoint, load_checkpoint, save_checkpoint
+from mlagents.run.checkpoint_file import Checkpoint, first_reason, load_checkpoint, save_checkpoint
 from mlagents.run.checkpoint_keeper import CheckpointKeeper
 from mlagents.run.results_folder import ResultsFolder
 from mlagents_envs.logging_util import get_logger
@@ -25,19 +26,29 @@ class BehaviorRun:
         trainer: what learns.
         reporter: takes its statistics.
         folder: results folder of the run.
+        parameters: names of the environment parameters.
 
     Attributes:
+        first_step: step at which this run began, above 0 when it was resumed.
         mean_return: mean return of the last 100 episodes at most, None before the first one ended.
         save_id: which saving of the run this state belongs to, -1 for none.
     """
 
-    def __init__(self, trainer: PPOTrainer, reporter: StatsReporter, folder: ResultsFolder) -> None:
+    def __init__(
+        self,
+        trainer: PPOTrainer,
+        reporter: StatsReporter,
+        folder: ResultsFolder,
+        parameters: Sequence[str] = (),
+    ) -> None:
         self.trainer = trainer
         self.name = trainer.behavior
         self.reporter = reporter
         self.mean_return: float | None = None
         self.save_id = -1
         self._folder = folder
+        self._parameters = parameters
+        self.first_step = 0
         settings = trainer.settings
         self._summary_freq = settings.summary_freq
         self._checkpoint_interval = settings.checkpoint_interval
@@ -50,15 +61,9 @@ class BehaviorRun:
         self.next_summary = self._summary_freq * (step // self._summary_freq + 1)
         self.next_checkpoint = self._checkpoint_interval * (step // self._checkpoint_interval + 1)
 
-    def update_if_due(self) -> bool:
-        """Learn if enough experience is there; returns whether it did."""
-        trainer = self.trainer
-        if trainer.is_update_due():
-            trainer.update(self.reporter.add_stat)
-            return True
-        if not trainer.is_training:
-            trainer.forget()
-        return False
+    def update(self) -> None:
+        """Learn from what was collected."""
+        self.trainer.update(self.reporter.add_stat)
 
     def summarize_if_due(self) -> None:
         """Write a summary when the step has reached the next multiple of ``summary_freq``."""
@@ -70,7 +75,9 @@ class BehaviorRun:
             self.next_summary += self._summary_freq
         self._collect_episodes()
         reporter = self.reporter
-        reporter.set_stat("Is Training", float(self.trainer.is_training))
+        for name in self._parameters:
+            reporter.set_stat(f"Environment/Lesson Number/{name}", 0.0)  # numbers and samplers: one lesson
+        reporter.set_stat("Is Training", float(self.trainer.learns_at(label)))
         reporter.set_stat("Step", float(label))
         reporter.write_stats(label)
 
@@ -113,6 +120,10 @@ class BehaviorRun:
         self.export(model)
         self.keeper.add(step, self.mean_return)
 
+    def skip_checkpoint(self) -> None:
+        """Plan the next numbered checkpoint without writing the one that is due."""
+        self.next_checkpoint = self.trainer.step + self._checkpoint_interval
+
     def save_final(self) -> None:
         """Write a last numbered checkpoint and the model of the run."""
         self.save_numbered()
@@ -139,15 +150,17 @@ class BehaviorRun:
         self._recent_returns.extend(training.get("recent_returns", []))
         if self._recent_returns:
             self.mean_return = sum(self._recent_returns) / len(self._recent_returns)
+        self.first_step = self.trainer.step
         self.schedule_from(self.trainer.step)
 
     def initialize(self, path: Path) -> None:
         """Start from the weights of another checkpoint, at step 0.
 
+        Parts that are missing there or have another shape keep their fresh weights, with a warning each.
+
         Raises:
-            UnityTrainerException: the file cannot be read, or has another shape.
+            UnityTrainerException: the file cannot be read.
         """
-        checkpoint = load_checkpoint(path)
-        with checkpoint.explaining_mismatch(self.name):
-            self.trainer.set_weights(checkpoint.state)
+        for part, error in self.trainer.take_over_weights(load_checkpoint(path).state).items():
+            _LOGGER.warning("%s starts with a fresh %s: %s.", self.name, part, first_reason(error))
         _LOGGER.info("%s starts from the weights in %s.", self.name, path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,8 +27,10 @@ def save_checkpoint(state: dict[str, Any], path: Path) -> None:
     Raises:
         OSError: the folder is not writable or the disk is full.
     """
+    content = io.BytesIO()  # torch turns a full disk into an error of its own, so it writes to memory
+    torch.save(to_tensors(state), content)
     with atomic_writer(path) as file:
-        torch.save(to_tensors(state), file)
+        file.write(content.getbuffer())
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +55,8 @@ class Checkpoint:
         try:
             yield
         except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[-1].strip()[:160]
             raise UnityTrainerException(
-                f"The checkpoint {self.path} does not fit the behavior {behavior}: {reason}. "
+                f"The checkpoint {self.path} does not fit the behavior {behavior} ({first_reason(error)}). "
                 "Use the network settings, observations and actions that it was made with."
             ) from error
 
@@ -65,15 +68,28 @@ def load_checkpoint(path: Path) -> Checkpoint:
         UnityTrainerException: the file is missing, truncated, damaged, or no checkpoint.
     """
     if not path.is_file():
-        raise UnityTrainerException(f"There is no checkpoint {path}.")
+        raise UnityTrainerException(
+            f"There is no checkpoint {path}. Copy one of the numbered .pt files beside it there, or start "
+            "anew with --force."
+        )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can make the reader fail in any way
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise UnityTrainerException(
-            f"The checkpoint {path} cannot be read: it is damaged or no checkpoint ({reason}). "
+            f"The checkpoint {path} cannot be read: it is damaged or no checkpoint. "
             "Copy one of the numbered .pt files beside it over it, or start anew with --force."
         ) from error
     if not isinstance(state, dict):
-        raise UnityTrainerException(f"The file {path} is no checkpoint: it holds a {type(state).__name__}.")
+        raise UnityTrainerException(
+            f"The file {path} is no checkpoint: it holds a {type(state).__name__}. Start anew with --force."
+        )
     return Checkpoint(path, state)
+
+
+def first_reason(error: Exception) -> str:
+    """What an error of torch says first after its headline, where it has one; never cut within a word."""
+    lines = [line.strip().rstrip(".") for line in str(error).splitlines() if line.strip()]
+    text = lines[1] if len(lines) > 1 else (lines[0] if lines else "")
+    if isinstance(error, KeyError):
+        return f"{text} is missing"
+    return textwrap.shorten(text, 160, placeholder=" ...") or type(error).__name__

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlagents.run.results_folder import ResultsFolder
+from mlagents.settings.errors import TrainerError
 
 
 @dataclass(slots=True)
@@ -83,9 +84,9 @@ class CheckpointKeeper:
         self.records = [record for record in self.records if record.steps != step]
         self.records.append(CheckpointRecord(step, str(model), reward, time.time(), str(weights)))
         while 0 < self.keep < len(self.records):
-            oldest = self.records.pop(0)
-            for path in (oldest.file_path, oldest.weights_path):
-                Path(path).unlink(missing_ok=True)
+            # paths in the status file are for readers: the folder may be a copy of another run's
+            for path in self.paths(self.records.pop(0).steps):
+                path.unlink(missing_ok=True)
 
     def finish(self, step: int, reward: float | None) -> None:
         """Record the final model."""
@@ -104,6 +105,12 @@ class CheckpointKeeper:
         """Continue from the behavior's part of ``training_status.json``.
 
         Raises:
-            KeyError: a field is missing.
+            TrainerError: it does not have the form that :meth:`as_json` gives it.
         """
-        self.records = [CheckpointRecord.from_json(record) for record in data.get("checkpoints", [])]
+        try:
+            self.records = [CheckpointRecord.from_json(record) for record in data.get("checkpoints", [])]
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise TrainerError(
+                f"The status file {self.folder.training_status} has a broken record of the behavior "
+                f"{self.behavior} ({type(error).__name__}: {error}). Delete the file to go on without it."
+            ) from error

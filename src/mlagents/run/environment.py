@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from mlagents.settings import RunOptions, TrainerConfigError
+import json
+
+from mlagents.run.results_folder import ResultsFolder
+from mlagents.settings import RunOptions
 from mlagents.settings.parameters import (
     ConstantParameters,
     GaussianParameters,
@@ -10,11 +13,20 @@ from mlagents.settings.parameters import (
     SamplerSettings,
     UniformParameters,
 )
+from mlagents.settings.sections import EnvironmentSettings
 from mlagents_envs.base_env import BaseEnv
-from mlagents_envs.registry import EnvironmentOptions, make_environment
+from mlagents_envs.logging_util import get_logger
+from mlagents_envs.registry import (
+    EnvironmentFactory,
+    EnvironmentOptions,
+    known_environments,
+    make_environment,
+)
 from mlagents_envs.side_channel.engine_configuration_channel import EngineConfigurationChannel
 from mlagents_envs.side_channel.environment_parameters_channel import EnvironmentParametersChannel
 from mlagents_envs.side_channel.stats_side_channel import StatsSideChannel
+
+_LOGGER = get_logger(__name__)
 
 
 class RunChannels:
@@ -23,6 +35,10 @@ class RunChannels:
     Args:
         options: engine settings and environment parameters to send at the first reset.
         seed: seed of the run, from which samplers without one derive theirs.
+
+    Attributes:
+        names: environment parameters.
+        definitions: what is sent of them, as text, to tell whether an environment knows it already.
     """
 
     def __init__(self, options: RunOptions, seed: int) -> None:
@@ -38,8 +54,10 @@ class RunChannels:
             target_frame_rate=engine.target_frame_rate,
             capture_frame_rate=engine.capture_frame_rate,
         )
-        seeded = options.with_sampler_seeds(seed)
-        for name, parameter in (seeded.environment_parameters or {}).items():
+        parameters = options.with_sampler_seeds(seed).environment_parameters or {}
+        self.names = list(parameters)
+        self.definitions = json.dumps({name: p.model_dump(mode="json") for name, p in parameters.items()})
+        for name, parameter in parameters.items():
             self.send_parameter(name, parameter.curriculum[0].value)
 
     def send_parameter(self, name: str, sampler: SamplerSettings) -> None:
@@ -60,27 +78,55 @@ class RunChannels:
                 intervals = [(low, high) for low, high in parameters.intervals]
                 self.parameters.set_multirangeuniform_sampler_parameters(name, intervals, parameters.seed)
 
-    def build_environment(self, options: RunOptions, seed: int) -> BaseEnv:
-        """The environment that the options name.
+    def forget_parameters(self) -> None:
+        """Do not send the parameters: the environment knows them already."""
+        self.parameters.message_queue.clear()
 
-        Raises:
-            TrainerConfigError: no environment is named.
-            UnityEnvironmentException: it is unknown or cannot be built.
-        """
-        settings = options.env_settings
-        if settings.env_path is None:
-            raise TrainerConfigError(
-                "No environment is named. Give one with --env=NAME, for instance --env=3DBall; "
-                "connecting to the editor of a game engine needs the wire protocol, which this version "
-                "does not have yet."
-            )
-        return make_environment(
-            settings.env_path,
-            EnvironmentOptions(
-                seed=seed,
-                worker_id=0,
-                num_areas=settings.num_areas,
-                side_channels=(self.engine, self.parameters, self.stats),
-                environment_args=tuple(settings.env_args or ()),
-            ),
+
+def build_environment(
+    options: RunOptions,
+    seed: int,
+    channels: RunChannels,
+    folder: ResultsFolder,
+    factory: EnvironmentFactory | None = None,
+) -> BaseEnv:
+    """The environment that the options name, or that a factory builds.
+
+    Without a name it is a game that somebody else starts, such as the editor of a game engine: the run
+    waits for it.
+
+    Args:
+        options: environment and engine settings.
+        seed: seed of the environment.
+        channels: side channels of the run.
+        folder: results folder; games write their log there.
+        factory: builds the environment instead.
+
+    Raises:
+        UnityEnvironmentException: it is unknown or cannot be started.
+        UnityTimeOutException: nothing connected in time.
+    """
+    settings, engine = options.env_settings, options.engine_settings
+    usual_port = settings.base_port == EnvironmentSettings().base_port
+    environment_options = EnvironmentOptions(
+        seed=seed,
+        worker_id=0,
+        num_areas=settings.num_areas,
+        side_channels=(channels.engine, channels.parameters, channels.stats),
+        environment_args=tuple(settings.env_args or ()),
+        timeout_wait=settings.timeout_wait,
+        base_port=None if usual_port else settings.base_port,
+        no_graphics=engine.no_graphics,
+        no_graphics_monitor=engine.no_graphics_monitor,
+        log_folder=str(folder.logs.resolve()),
+    )
+    if factory is not None:
+        return factory(environment_options)
+    if settings.env_path is None:
+        _LOGGER.info(
+            "No environment is named, so the run waits %d s for a game: press Play in the editor, or name an "
+            "environment with --env (built in: %s).",
+            settings.timeout_wait,
+            ", ".join(known_environments()),
         )
+    return make_environment(settings.env_path, environment_options)

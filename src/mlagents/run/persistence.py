@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,10 +15,8 @@ from mlagents import __version__
 from mlagents.run.behavior_run import BehaviorRun
 from mlagents.run.checkpoint_file import Checkpoint, load_checkpoint, save_checkpoint
 from mlagents.run.results_folder import ResultsFolder
-from mlagents.settings import RunOptions, TrainerError
+from mlagents.settings import RunOptions, TrainerError, UnityTrainerException
 from mlagents.state_tree import to_arrays
-from mlagents_envs.base_env import BaseEnv
-from mlagents_envs.capabilities import SavesState
 from mlagents_envs.files import atomic_write_text
 from mlagents_envs.logging_util import get_logger
 from mlagents_envs.timers import TimerStack
@@ -26,6 +24,22 @@ from mlagents_envs.timers import TimerStack
 _LOGGER = get_logger(__name__)
 STATS_FORMAT_VERSION = "0.3.0"
 COMMUNICATION_VERSION = "1.5.0"
+
+
+class RunState(NamedTuple):
+    """What a run saves beside its behaviors.
+
+    Attributes:
+        seed: seed of the run.
+        parameters: definitions of the environment parameters that the environment knows, as text.
+        environment: state of the environment, None where it cannot be saved.
+        save_id: number of the saving.
+    """
+
+    seed: int
+    parameters: str
+    environment: dict[str, Any] | None
+    save_id: int = -1
 
 
 class Persistence:
@@ -37,23 +51,30 @@ class Persistence:
 
     Args:
         folder: results folder of the run, prepared.
+        parameters: names of the environment parameters.
         resuming: whether an earlier run is continued; its status is then read.
 
     Raises:
         TrainerError: the status of the run to resume cannot be used.
     """
 
-    def __init__(self, folder: ResultsFolder, *, resuming: bool) -> None:
+    def __init__(self, folder: ResultsFolder, parameters: Sequence[str], *, resuming: bool) -> None:
         self._folder = folder
+        self._parameters = parameters
+        self._resuming = resuming
         self.status: dict[str, Any] = self._read_status() if resuming else {}
         self._save_id = 0
 
-    def save_latest(self, behaviors: Mapping[str, BehaviorRun], environment: BaseEnv | None) -> None:
+    def knows(self, name: str) -> bool:
+        """Whether the run that is resumed had this behavior."""
+        return self._resuming and (name in self.status or self._folder.checkpoint(name).is_file())
+
+    def save_latest(self, behaviors: Mapping[str, BehaviorRun], state: RunState) -> None:
         """Write all that is needed to continue.
 
         Args:
             behaviors: by name.
-            environment: its state is saved where it can be; None when it failed.
+            state: the rest of the run.
 
         Raises:
             OSError: the folder is not writable or the disk is full.
@@ -61,8 +82,7 @@ class Persistence:
         self._save_id += 1
         for behavior in behaviors.values():
             behavior.save_latest(self._save_id)
-        state = environment.get_state() if isinstance(environment, SavesState) else None
-        save_checkpoint({"save_id": self._save_id, "environment": state}, self._folder.run_state)
+        save_checkpoint({**state._asdict(), "save_id": self._save_id}, self._folder.run_state)
         self._write_status(behaviors)
 
     def load_behavior(self, name: str) -> Checkpoint:
@@ -73,17 +93,27 @@ class Persistence:
         """
         return load_checkpoint(self._folder.checkpoint(name))
 
-    def load_environment(self) -> tuple[int, dict[str, Any] | None]:
-        """Number of the last saving and the environment's state then; -1 and None where there is none.
+    def load_run_state(self) -> RunState | None:
+        """The rest of the run at its last saving; None, with a warning, where it is missing or damaged."""
+        path = self._folder.run_state
+        try:
+            saved = load_checkpoint(path).state
+            state = RunState(
+                seed=int(saved["seed"]),
+                parameters=str(saved["parameters"]),
+                environment=to_arrays(saved["environment"]),
+                save_id=int(saved["save_id"]),
+            )
+        except (UnityTrainerException, KeyError, TypeError, ValueError):
+            _LOGGER.warning("%s is missing or damaged; the environment is reset.", path)
+            return None
+        self._save_id = state.save_id
+        return state
 
-        Raises:
-            UnityTrainerException: the file is damaged.
-        """
-        if not self._folder.run_state.is_file():
-            return -1, None
-        state = load_checkpoint(self._folder.run_state).state
-        self._save_id = int(state["save_id"])
-        return self._save_id, to_arrays(state["environment"])
+    def saved_seed(self) -> int | None:
+        """Seed of the run that is resumed, None where it is not known."""
+        state = self.load_run_state()
+        return None if state is None else state.seed
 
     def write_logs(
         self, options: RunOptions, behaviors: Mapping[str, BehaviorRun], timers: TimerStack
@@ -102,6 +132,7 @@ class Persistence:
 
     def _write_status(self, behaviors: Mapping[str, BehaviorRun]) -> None:
         status = {**self.status, **{name: behavior.keeper.as_json() for name, behavior in behaviors.items()}}
+        status |= {name: {"lesson_num": 0} for name in self._parameters}  # numbers and samplers: one lesson
         status["metadata"] = {
             "stats_format_version": STATS_FORMAT_VERSION,
             "mlagents_version": __version__,

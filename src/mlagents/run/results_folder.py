@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
 
+from mlagents.run.run_lock import RunLock
 from mlagents.settings.behavior import BehaviorSettings
 from mlagents.settings.errors import UnityTrainerException
 from mlagents.settings.sections import CheckpointSettings
@@ -28,6 +30,8 @@ class ResultsFolder:
         self.timers = self.logs / "timers.json"
         self.training_status = self.logs / "training_status.json"
         self.run_state = self.logs / "run_state.pt"
+        self._lock: RunLock | None = None
+        self._is_new = False
 
     def behavior(self, name: str) -> Path:
         """Folder of a behavior."""
@@ -54,11 +58,11 @@ class ResultsFolder:
         return self.root / f"{name}.onnx"
 
     def prepare(self, settings: CheckpointSettings) -> None:
-        """Check that the run may use the folder, and create it.
+        """Check that the run may use the folder, create it, and keep other processes out of it.
 
         Raises:
             UnityTrainerException: the run exists and is neither resumed nor forced, there is nothing to
-                resume or to initialise from, or the folder cannot be written to.
+                resume or to initialise from, another process uses it, or it cannot be written to.
         """
         exists = self.root.is_dir()
         if settings.resume and not exists:
@@ -78,15 +82,31 @@ class ResultsFolder:
                     f"There is no run '{settings.initialize_from}' in {self.results_dir} to initialize from."
                     f"{self._other_runs()} Check --initialize-from."
                 )
+        self._is_new = not exists
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.logs):
                 pass
+            self._lock = RunLock(self.logs / ".lock", self.run_id)
         except OSError as error:
             raise UnityTrainerException(
                 f"The results folder {self.root} cannot be written to ({os.strerror(error.errno or 0)}). "
                 "Choose another --results-dir, or change its permissions."
             ) from error
+
+    def release(self, *, began: bool) -> None:
+        """Let other processes use the folder.
+
+        Args:
+            began: False when the run failed before it began; a folder made for it is removed again if
+                nothing lies in it, so that the corrected command needs no ``--force``.
+        """
+        if self._lock is not None:
+            self._lock.release()
+        if self._is_new and not began:
+            for folder in (self.logs, self.root):
+                with contextlib.suppress(OSError):  # something lies in it, such as the log of a game
+                    folder.rmdir()
 
     def initial_checkpoint(
         self, checkpoint: CheckpointSettings, behavior: BehaviorSettings, name: str

@@ -14,20 +14,22 @@ from mlagents.monitoring.gauges import GaugeWriter
 from mlagents.monitoring.phase_clock import ENVIRONMENT, INFERENCE, OTHER, UPDATE, PhaseClock
 from mlagents.monitoring.stats import DEFAULT_HUB, StatsHub, StatsPropertyType, StatsWriter
 from mlagents.run.behavior_run import BehaviorRun
-from mlagents.run.environment import RunChannels
-from mlagents.run.persistence import Persistence
+from mlagents.run.environment import RunChannels, build_environment
+from mlagents.run.persistence import Persistence, RunState
 from mlagents.run.results_folder import ResultsFolder
 from mlagents.run.stop_signals import StopSignals
-from mlagents.sampling.worker import InlineWorker, StepBatch
+from mlagents.sampling.worker import EnvironmentWorker, InlineWorker, StepBatch, blaming
 from mlagents.settings import RunOptions, TrainerConfigError
+from mlagents.settings.errors import EnvironmentFailure
 from mlagents_envs.base_env import ActionTuple, BaseEnv
-from mlagents_envs.capabilities import SavesState
+from mlagents_envs.exception import UnityException
 from mlagents_envs.logging_util import get_logger
-from mlagents_envs.timers import TimerStack
+from mlagents_envs.registry import EnvironmentFactory
+from mlagents_envs.timers import TimerStack, hierarchical_timer
 
 _LOGGER = get_logger(__name__)
 RECOVERY_INTERVAL = 30.0
-"""Seconds between savings of the latest state; what a killed run loses at most."""
+"""Seconds between savings of the latest state: about what a killed run loses at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +38,14 @@ class RunResult:
 
     Attributes:
         steps: agent-steps by behavior.
+        new_steps: those of them that were taken since this run began, where it was resumed.
         mean_return: mean return of the last 100 episodes at most by behavior, None without episodes.
         interrupted: True when the run was stopped before all behaviors had finished.
         seconds: wall time of the loop.
     """
 
     steps: dict[str, int]
+    new_steps: dict[str, int]
     mean_return: dict[str, float | None]
     interrupted: bool
     seconds: float
@@ -52,7 +56,7 @@ class TrainingRun:
 
     Args:
         options: everything that the run is told.
-        environment: environment to use instead of the one that the options name.
+        environment: environment to use instead of the one that the options name, or what builds it.
         writers: receive the statistics, beside the gauges of ``timers.json``.
         clock: measures where wall time goes; a new one if None.
         on_begin: called once with the run when the behaviors are known and the loop begins.
@@ -69,7 +73,7 @@ class TrainingRun:
         self,
         options: RunOptions,
         *,
-        environment: BaseEnv | None = None,
+        environment: BaseEnv | EnvironmentFactory | None = None,
         writers: Sequence[StatsWriter] = (),
         clock: PhaseClock | None = None,
         on_begin: Callable[[TrainingRun], None] | None = None,
@@ -93,6 +97,7 @@ class TrainingRun:
         self._routes: dict[str, BehaviorRun] = {}
         self._last_save = time.monotonic()
         self._stopping = False
+        self._began = False
 
     # -- public ----------------------------------------------------------------------------------------
 
@@ -111,21 +116,32 @@ class TrainingRun:
             UnityException: the environment failed.
         """
         self.folder.prepare(self.options.checkpoint_settings)
-        self._persistence = Persistence(self.folder, resuming=self.options.checkpoint_settings.resume)
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # the matrices are small: a second thread costs more than it helps
         started = time.perf_counter()
         try:
+            self._prepare()
             self._train()
         finally:
             torch.set_num_threads(threads)
             self._hub.close()
+            self.folder.release(began=self._began)
         return RunResult(
             steps={name: behavior.trainer.step for name, behavior in self.behaviors.items()},
+            new_steps={name: b.trainer.step - b.first_step for name, b in self.behaviors.items()},
             mean_return={name: behavior.mean_return for name, behavior in self.behaviors.items()},
             interrupted=self._stopping,
             seconds=time.perf_counter() - started,
         )
+
+    def _prepare(self) -> None:
+        checkpoint, configured = self.options.checkpoint_settings, self.options.env_settings.seed
+        self._persistence = Persistence(
+            self.folder, list(self.options.environment_parameters or ()), resuming=checkpoint.resume
+        )
+        if checkpoint.resume and configured == -1:  # the seed that chance chose belongs to the run
+            self.seed = self._persistence.saved_seed() or self.seed
+        self._channels = RunChannels(self.options, self.seed)
 
     @property
     def is_learning(self) -> bool:
@@ -135,12 +151,12 @@ class TrainingRun:
     # -- the loop --------------------------------------------------------------------------------------
 
     def _train(self) -> None:
-        self._channels = RunChannels(self.options, self.seed)
-        environment = self._environment or self._channels.build_environment(self.options, self.seed)
-        self._worker = InlineWorker(environment)
+        with hierarchical_timer("run_training.setup", self.timers):
+            self._worker: EnvironmentWorker = self._make_worker()
         try:
             with StopSignals() as signals:
                 self._begin()
+                self._began = True
                 if self._on_begin is not None:
                     self._on_begin(self)
                 self._loop(signals)
@@ -150,7 +166,24 @@ class TrainingRun:
             raise
         finally:
             self._worker.close()
-            self._write_logs()
+            if self._began:
+                self._write_logs()
+
+    def _make_worker(self) -> EnvironmentWorker:
+        name = self.options.env_settings.env_path or "given"
+        environment = self._environment
+        if isinstance(environment, BaseEnv):
+            if self.options.environment_parameters:
+                _LOGGER.warning(
+                    "environment_parameters have no effect on an environment that was built before; give "
+                    "the run a factory instead."
+                )
+            return InlineWorker(environment, type(environment).__name__)
+        with blaming(name, "be built"):
+            environment = build_environment(
+                self.options, self.seed, self._channels, self.folder, factory=environment
+            )
+        return InlineWorker(environment, name)
 
     def _begin(self) -> None:
         """Reset the environment, or put it back to where a resumed run stopped."""
@@ -166,18 +199,20 @@ class TrainingRun:
 
     def _continue_exactly(self) -> bool:
         """Restore the environment to the moment of the last saving; False where that is not possible."""
-        environment = self._worker.env
-        save_id, state = self._persistence.load_environment()
-        if state is None or not isinstance(environment, SavesState):
+        saved = self._persistence.load_run_state()
+        if saved is None or saved.environment is None:
             return False
         try:
-            environment.set_state(state)
-        except Exception as error:  # another number of areas, another version: whatever the environment says
+            if not self._worker.set_state(saved.environment):
+                return False
+        except (UnityException, EnvironmentFailure) as error:  # another number of areas, another version
             _LOGGER.warning("The environment is reset, because its saved state does not fit: %s", error)
             return False
-        for behavior_id in environment.behavior_specs:
+        if saved.parameters == self._channels.definitions:
+            self._channels.forget_parameters()  # sent before; again would restart their samplers
+        for behavior_id in self._worker.behavior_specs():
             self._route(behavior_id)
-        return all(behavior.save_id == save_id for behavior in self.behaviors.values())
+        return all(behavior.save_id == saved.save_id for behavior in self.behaviors.values())
 
     def _loop(self, signals: StopSignals) -> None:
         clock, worker = self.clock, self._worker
@@ -190,7 +225,7 @@ class TrainingRun:
             clock.switch(INFERENCE)
             actions = self._act()
             clock.switch(ENVIRONMENT)
-            worker.submit(actions)
+            worker.submit(actions.get(worker.index, {}))
             batches = worker.receive()
             clock.switch(OTHER)
             self._observe(batches)
@@ -202,29 +237,48 @@ class TrainingRun:
         if self._channels.stats.stats:
             self._take_environment_stats()
 
-    def _act(self) -> dict[str, ActionTuple]:
-        return {
-            behavior_id: action
-            for behavior in self.behaviors.values()
-            for _, behavior_id, action in behavior.trainer.act()
-        }
+    def _act(self) -> dict[int, dict[str, ActionTuple]]:
+        """Actions by worker and behavior id."""
+        actions: dict[int, dict[str, ActionTuple]] = {}
+        for behavior in self.behaviors.values():
+            for worker, behavior_id, action in behavior.trainer.act():
+                actions.setdefault(worker, {})[behavior_id] = action
+        return actions
 
     def _learn(self) -> None:
         for behavior in self.behaviors.values():
-            previous = self.clock.switch(UPDATE)
-            updated = behavior.update_if_due()
-            self.clock.switch(previous)
-            if updated and time.monotonic() - self._last_save > RECOVERY_INTERVAL:
-                self._save_latest()
+            if behavior.trainer.is_update_due():
+                previous = self.clock.switch(UPDATE)
+                behavior.update()
+                self.clock.switch(previous)
+            elif not behavior.trainer.is_training:
+                behavior.trainer.forget()
 
     def _housekeeping(self) -> None:
         for behavior in self.behaviors.values():
             behavior.summarize_if_due()
             if self.is_learning and behavior.is_checkpoint_due():
-                behavior.save_numbered()
-                self._save_latest()
+                self._save_or_go_on(behavior)
+        if self.is_learning and time.monotonic() - self._last_save > RECOVERY_INTERVAL:
+            self._save_or_go_on(None)
         if self._on_step is not None:
             self._on_step(self)
+
+    def _save_or_go_on(self, behavior: BehaviorRun | None) -> None:
+        """Save the latest state, and a numbered checkpoint of ``behavior``; a full disk ends no run."""
+        try:
+            self._save_latest()
+            if behavior is not None:
+                behavior.save_numbered()
+        except OSError as error:
+            self._last_save = time.monotonic()
+            if behavior is not None:
+                behavior.skip_checkpoint()
+            _LOGGER.error(
+                "A checkpoint could not be written to %s (%s). Training goes on; make room for the next one.",
+                self.folder.root,
+                error.strerror or error,
+            )
 
     def _is_done(self) -> bool:
         """Whether nobody learns any more; a run that only acts goes on until stopped."""
@@ -252,7 +306,6 @@ class TrainingRun:
     def _make_behavior(self, name: str, behavior_id: str) -> BehaviorRun:
         self.folder.check_behavior_name(name)
         settings = self.options.behavior(name)
-        self.options = self.options.with_behaviors([name])
         trainer = PPOTrainer(
             name,
             self._worker.behavior_specs()[behavior_id],
@@ -261,22 +314,31 @@ class TrainingRun:
             device=self._device,
             learning=self.is_learning,
         )
-        behavior = BehaviorRun(trainer, self._hub.reporter(name), self.folder)
-        if self.options.checkpoint_settings.resume:
+        behavior = BehaviorRun(trainer, self._hub.reporter(name), self.folder, self._channels.names)
+        if self._persistence.knows(name):
             behavior.restore(self._persistence.load_behavior(name))
             behavior.keeper.restore(self._persistence.status.get(name, {}))
             _LOGGER.info("Resuming %s at step %d.", name, trainer.step)
+        elif self.options.checkpoint_settings.resume:
+            _LOGGER.warning("%s is new to the run that is resumed; it starts at step 0.", name)
         else:
             initial = self.folder.initial_checkpoint(self.options.checkpoint_settings, settings, name)
             if initial is not None:
                 behavior.initialize(initial)
+                settings = settings.model_copy(update={"init_path": str(initial)})
+        self.options = self.options.model_copy(
+            update={"behaviors": {**self.options.behaviors, name: settings}}
+        )
         self._hub.add_property(name, StatsPropertyType.HYPERPARAMETERS, settings.model_dump(mode="json"))
         return behavior
 
     # -- saving ----------------------------------------------------------------------------------------
 
-    def _save_latest(self) -> None:
-        self._persistence.save_latest(self.behaviors, self._worker.env)
+    def _save_latest(self, *, with_environment: bool = True) -> None:
+        environment = self._worker.get_state() if with_environment else None
+        self._persistence.save_latest(
+            self.behaviors, RunState(self.seed, self._channels.definitions, environment)
+        )
         self._last_save = time.monotonic()
 
     def _finish(self) -> None:
@@ -293,7 +355,7 @@ class TrainingRun:
             for behavior in self.behaviors.values():
                 behavior.trainer.drop_broken_experience()
                 behavior.save_final()
-            self._persistence.save_latest(self.behaviors, None)
+            self._save_latest(with_environment=False)
             _LOGGER.info("What was learned is saved in %s; continue with --resume.", self.folder.root)
         except Exception as error:
             _LOGGER.error("What was learned could not be saved in %s: %s", self.folder.root, error)
@@ -301,7 +363,8 @@ class TrainingRun:
     def _write_logs(self) -> None:
         self.clock.pour_into(self.timers.get_root())
         try:
-            self._persistence.write_logs(self.options, self.behaviors, self.timers)
+            options = self.options.with_sampler_seeds(self.seed)
+            self._persistence.write_logs(options, self.behaviors, self.timers)
         except OSError as error:
             _LOGGER.error("The logs in %s could not be written: %s", self.folder.logs, error)
 

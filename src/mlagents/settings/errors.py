@@ -20,3 +20,20 @@ class TrainerError(Exception):
 
 class UnityTrainerException(TrainerError):  # noqa: N818 - scripts catch it by this name
     """A run folder, a checkpoint or a model does not allow what was asked."""
+
+
+class EnvironmentFailure(TrainerError):  # noqa: N818 - it is a failure of the environment, not of a trainer
+    """The environment's own code raised an exception, kept as ``__cause__``.
+
+    Args:
+        environment: name of the environment.
+        doing: what it was asked to do, such as "step".
+        cause: what it raised.
+    """
+
+    def __init__(self, environment: str, doing: str, cause: Exception) -> None:
+        self.environment = environment
+        super().__init__(
+            f"The environment {environment} failed to {doing}: {type(cause).__name__}: {cause}. "
+            "The traceback above shows where."
+        )
