@@ -132,6 +132,10 @@ class _AgentRows(Mapping[AgentId, _Step]):
     def __iter__(self) -> Iterator[AgentId]:
         return iter(self.agent_id.tolist())
 
+    # Mapping would compare the arrays within; two batches are the same only if they are one object.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
     def _row(self, agent_id: AgentId) -> int:
         try:
             return self.agent_id_to_index[agent_id]

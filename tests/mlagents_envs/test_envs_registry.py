@@ -117,20 +117,20 @@ def test_without_any_environment_the_message_says_so(installed: list[metadata.En
 @pytest.mark.parametrize(
     "path", ["./Game", "builds/Game", "C:\\Games\\Game", "Game.x86_64", "Game.exe", "Game.app"]
 )
-def test_paths_are_refused_as_executables(path: str) -> None:
-    with pytest.raises(UnityEnvironmentException, match=r"nothing is there.*wire protocol"):
+def test_paths_mean_executables(path: str) -> None:
+    with pytest.raises(UnityEnvironmentException, match="There is no executable") as caught:
         make_environment(path)
+    assert repr(path) in str(caught.value)
 
 
 @pytest.mark.parametrize(("file", "asked"), [("Game", "Game"), ("Game.x86_64", "Game"), ("Game.app", "Game")])
-def test_files_on_disk_are_refused_as_executables(
+def test_files_on_disk_mean_executables(
     file: str, asked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path(file).write_bytes(b"")
-    with pytest.raises(UnityEnvironmentException, match="wire protocol") as caught:
+    with pytest.raises(UnityEnvironmentException, match=r"no executable|may not be executed") as caught:
         make_environment(asked)
-    assert "nothing is there" not in str(caught.value)
     assert not isinstance(caught.value, UnknownEnvironmentException)
 
 

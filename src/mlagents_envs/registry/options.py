@@ -21,6 +21,13 @@ class EnvironmentOptions:
         environment_args: what followed ``--env-args`` on the command line.
         rendering: whether a window or images for a person are wanted; sensors that need images
             render regardless.
+        timeout_wait: executables only, as all below: seconds to wait for it to connect, and for each
+            of its steps.
+        base_port: port of worker 0, the others follow; None for the usual one, or another where that
+            is taken.
+        no_graphics: start it without graphics, unless ``rendering``; its cameras then see nothing.
+        no_graphics_monitor: the same for all workers but 0.
+        log_folder: folder for its log; None leaves the log where the executable puts it.
     """
 
     seed: int = 0
@@ -29,6 +36,11 @@ class EnvironmentOptions:
     side_channels: tuple[SideChannel, ...] = ()
     environment_args: tuple[str, ...] = ()
     rendering: bool = False
+    timeout_wait: int = 60
+    base_port: int | None = None
+    no_graphics: bool = False
+    no_graphics_monitor: bool = False
+    log_folder: str | None = None
 
     def __post_init__(self) -> None:
         if self.num_areas is not None and self.num_areas < 1:

@@ -7,9 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from mlagents_envs.registry.base_registry_entry import BaseRegistryEntry
 from mlagents_envs.registry.entry_points import EntryPointEntry, find_entry_points
 
+DEFAULT_MANIFEST_URL = "https://storage.googleapis.com/mlagents-test-environments/1.1.0/manifest.yaml"
+"""Manifest of the original toolkit's example builds; nothing is fetched unless one registers it."""
+
 
 class UnityEnvRegistry(Mapping[str, BaseRegistryEntry]):
     """Mapping from environment names to entries that make them.
+
+    Of entries with the same name the one that was registered last counts. Sources and manifests are read
+    when something is first looked up; one that cannot be read is tried again at the next look-up.
 
     Args:
         source: called once, when something is first looked up, for entries to begin with.
@@ -17,15 +23,31 @@ class UnityEnvRegistry(Mapping[str, BaseRegistryEntry]):
 
     def __init__(self, source: Callable[[], Iterable[BaseRegistryEntry]] | None = None) -> None:
         self._registered: dict[str, BaseRegistryEntry] = {}
-        self._source = source
+        self._pending = [] if source is None else [source]
 
     def register(self, new_entry: BaseRegistryEntry) -> None:
         """Add an entry; one of the same name is replaced."""
-        self._entries()[new_entry.identifier] = new_entry
+        self._pending.append(lambda: [new_entry])
+
+    def register_from_yaml(self, path_to_yaml: str) -> None:
+        """Add the entries of a manifest (:mod:`mlagents_envs.registry.manifest`), read when first needed.
+
+        Look-ups afterwards may raise ``UnityEnvironmentException``, where it cannot be read.
+
+        Args:
+            path_to_yaml: a file, or an address that begins with ``http``.
+        """
+
+        def load() -> Iterable[BaseRegistryEntry]:
+            from mlagents_envs.registry.manifest import load_manifest  # the network, only where it is needed
+
+            return load_manifest(path_to_yaml)
+
+        self._pending.append(load)
 
     def clear(self) -> None:
         """Forget all entries, those not yet looked up included."""
-        self._source = None
+        self._pending.clear()
         self._registered.clear()
 
     def __getitem__(self, identifier: str) -> BaseRegistryEntry:
@@ -41,9 +63,9 @@ class UnityEnvRegistry(Mapping[str, BaseRegistryEntry]):
         return iter(self._entries())
 
     def _entries(self) -> dict[str, BaseRegistryEntry]:
-        if self._source is not None:
-            source, self._source = self._source, None
-            self._registered.update({entry.identifier: entry for entry in source()})
+        while self._pending:
+            self._registered.update({entry.identifier: entry for entry in self._pending[0]()})
+            del self._pending[0]
         return self._registered
 
 
