@@ -30,6 +30,7 @@ logger = get_logger(__name__)
 MODEL_VERSION = 3
 """Version of the names of inputs and outputs that this module plays."""
 OLDEST_KNOWN_VERSION = 2
+MAX_SEED = 2**31 - 1
 
 
 class OnnxPolicy:
@@ -41,7 +42,7 @@ class OnnxPolicy:
             offer it is played with sampled actions, after one warning.
         seed: seed of the sampling inside the model. ONNX Runtime has one seed per process, read when a
             model is loaded; it is set here, so models that others load later start from it too. Equal
-            seeds give equal actions for equal calls.
+            seeds give equal actions for equal calls; 0 to 2147483647.
 
     Attributes:
         version: version of the model's layout.
@@ -53,11 +54,14 @@ class OnnxPolicy:
         deterministic: whether actions are the most likely ones.
 
     Raises:
+        ValueError: the seed is out of range.
         UnityPolicyException: the file is missing or no model, its version is not supported, or inputs
             or outputs are missing.
     """
 
     def __init__(self, path: str | Path, deterministic: bool = False, seed: int = 0) -> None:
+        if not 0 <= seed <= MAX_SEED:
+            raise ValueError(f"seed is {seed}; it must be between 0 and {MAX_SEED}.")
         self.path = Path(path)
         self._session = _open_session(self.path, seed)
         inputs = {node.name: node.shape for node in self._session.get_inputs()}
@@ -175,7 +179,7 @@ class OnnxPolicy:
             shapes = {name: array.shape for name, array in feed.items()}
             raise UnityPolicyException(
                 f"The model {self.path} cannot be run on inputs of the shapes {shapes}: "
-                f"{str(error).strip()}. Compare it with the behavior by check()."
+                f"{str(error).strip().rstrip('.')}. Compare it with the behavior by check()."
             ) from error
 
     def _find_observations(self, inputs: dict[str, list[Any]]) -> list[tuple[int | None, ...]]:
@@ -312,7 +316,8 @@ def _open_session(path: Path, seed: int) -> onnxruntime.InferenceSession:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime has no common base class for its errors
         raise UnityPolicyException(
-            f"{path} cannot be loaded as an ONNX model: {str(error).strip()}"
+            f"{path} cannot be loaded as an ONNX model: {str(error).strip().rstrip('.')}. "
+            "Check that it is the right file, or export it again."
         ) from error
 
 

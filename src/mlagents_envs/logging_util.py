@@ -31,6 +31,11 @@ class _StdoutHandler(logging.StreamHandler[TextIO]):
     def __init__(self) -> None:
         logging.Handler.__init__(self)
 
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name of the base class
+        """Report a message that could not be written, unless nobody reads any more (a closed pipe)."""
+        if not isinstance(sys.exc_info()[1], BrokenPipeError):
+            super().handleError(record)
+
     @property
     def stream(self) -> TextIO:  # type: ignore[override]  # a property instead of an attribute
         """The current standard output."""

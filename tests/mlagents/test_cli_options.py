@@ -19,7 +19,7 @@ def quiet(argv: list[str]) -> RunOptions:
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "run.yaml"
     path.write_text(
-        "behaviors: {A: {max_steps: 10}}\n"
+        "behaviors: {A: {max_steps: 20000}}\n"
         "env_settings: {seed: 5, num_areas: 3}\n"
         "checkpoint_settings: {run_id: from-file}\n"
     )
@@ -145,7 +145,7 @@ def test_no_file_means_default_ppo_with_a_warning() -> None:
 def test_deterministic_reaches_listed_behaviors_and_defaults(tmp_path: Path) -> None:
     path = tmp_path / "both.yaml"
     path.write_text(
-        "default_settings: {max_steps: 5}\n"
+        "default_settings: {max_steps: 50000}\n"
         "behaviors: {A: {network_settings: {deterministic: false}}, B: {}}\n"
     )
     options = parse_options([str(path), "--deterministic"])

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
+from export_helpers import CASES, make_description, random_inputs, run
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
@@ -24,53 +22,7 @@ from mlagents.export import (
     build_policy_model,
     export_policy,
 )
-from mlagents.export import verify as verify_module
 from mlagents.export.graph_builder import ALLOWED_OPERATORS, GraphBuilder
-from mlagents.export.verify import verify_model
-
-CASES: dict[str, dict[str, Any]] = {
-    "continuous": {"obs": [8], "continuous": 2},
-    "normalised": {"obs": [8], "continuous": 2, "normalised": [True]},
-    "discrete": {"obs": [5], "branches": [7]},
-    "branches": {"obs": [4, 3], "branches": [3, 2, 4], "layers": 3},
-    "hybrid": {"obs": [6, 1, 3], "continuous": 3, "branches": [2, 3], "normalised": [True, False, True]},
-    "one_layer": {"obs": [2], "continuous": 1, "layers": 1},
-}
-
-
-def make_description(
-    obs: Sequence[int],
-    continuous: int = 0,
-    branches: Sequence[int] = (),
-    normalised: Sequence[bool] = (),
-    layers: int = 2,
-    width: int = 16,
-) -> PolicyDescription:
-    rng = np.random.default_rng(1)
-
-    def linear(out: int, inputs: int) -> Linear:
-        weight = rng.normal(size=(out, inputs)) * 1.5 / np.sqrt(inputs)
-        return Linear(weight.astype(np.float32), rng.normal(scale=0.3, size=out).astype(np.float32))
-
-    normalizers = [
-        Normalizer(rng.normal(size=size) * 3, 1.0 / rng.uniform(0.2, 4.0, size)) if on else None
-        for size, on in zip(obs, list(normalised) or [False] * len(obs), strict=True)
-    ]
-    sizes = [sum(obs)] + [width] * layers
-    body = [linear(out, inputs) for inputs, out in pairwise(sizes)]
-    head = None
-    if continuous:
-        head = ContinuousHead(*linear(continuous, width), rng.uniform(-1.5, 0.3, continuous))
-    return PolicyDescription(
-        [(size,) for size in obs], normalizers, body, head, [linear(size, width) for size in branches]
-    )
-
-
-def run(model: onnx.ModelProto | Path, inputs: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    source = str(model) if isinstance(model, Path) else model.SerializeToString()
-    session = onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, inputs), strict=True))
 
 
 def torch_policy(
@@ -102,22 +54,6 @@ def torch_policy(
         masks = torch.split(torch.from_numpy(inputs["action_masks"]), [x.shape[1] for x in logits], dim=1)
         logits = [x.masked_fill(mask == 0, -1e8) for x, mask in zip(logits, masks, strict=True)]
     return action, logits
-
-
-def random_inputs(description: PolicyDescription, batch: int, seed: int = 5) -> dict[str, NDArray[Any]]:
-    rng = np.random.default_rng(seed)
-    inputs = {
-        f"obs_{i}": rng.normal(scale=1.5, size=(batch, *shape)).astype(np.float32)
-        for i, shape in enumerate(description.observation_shapes)
-    }
-    if description.discrete:
-        masks = []
-        for size in description.branches:
-            mask = rng.integers(0, 2, (batch, size))
-            mask[:, rng.integers(size)] = 1
-            masks.append(mask)
-        inputs["action_masks"] = np.concatenate(masks, axis=1).astype(np.float32)
-    return inputs
 
 
 @pytest.mark.parametrize("batch", [1, 7])
@@ -288,65 +224,6 @@ def test_builder_refuses_operators_that_loaders_do_not_know() -> None:
         GraphBuilder().node("Expand", ["x", "y"])
 
 
-def tampered(description: PolicyDescription, name: str, change: float) -> onnx.ModelProto:
-    """The model of a policy with one constant moved."""
-    model = build_policy_model(description)
-    for tensor in model.graph.initializer:
-        if tensor.name == name:
-            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) + np.float32(change), name))
-            return model
-    raise AssertionError(f"{name} not in {[x.name for x in model.graph.initializer]}")
-
-
-@pytest.mark.parametrize(
-    ("constant", "change", "message"),
-    [
-        ("continuous.bias", 1e-3, "deterministic_continuous_actions differs from the policy by"),
-        ("body.0.weight", 0.01, "deterministic_continuous_actions differs"),
-        ("obs_0.mean", 0.05, "deterministic_continuous_actions differs"),
-        ("continuous.log_sigma", 0.7, "continuous_actions, dimension"),
-        ("continuous.log_sigma", -0.7, "continuous_actions, dimension"),
-        ("version_number_value", -1.0, "version_number"),
-        ("branch_sizes", 1.0, "discrete_action_output_shape"),
-        ("mask_penalty", -2e8, "discrete_actions"),
-    ],
-)
-def test_verification_notices_a_wrong_constant(constant: str, change: float, message: str) -> None:
-    description = make_description(**CASES["hybrid"])
-    verify_model(build_policy_model(description), description)
-    with pytest.raises(ExportError, match=message):
-        verify_model(tampered(description, constant, change), description)
-
-
-def test_verification_notices_wrong_discrete_sampling() -> None:
-    """ArgMax is right but the samples are drawn from a flatter distribution."""
-    description = make_description(obs=[3], branches=[4])
-    model = build_policy_model(description)
-    sampler = next(node for node in model.graph.node if node.op_type == "Multinomial")
-    zeros = onnx.helper.make_node("Mul", [sampler.input[0], "zero"], ["flat"])
-    position = list(model.graph.node).index(sampler)
-    sampler.input[0] = "flat"
-    model.graph.node.insert(position, zeros)
-    model.graph.initializer.append(numpy_helper.from_array(np.float32([1e-3]), "zero"))
-    onnx.checker.check_model(model)
-    with pytest.raises(ExportError, match="discrete_actions, branch 0: draws of action"):
-        verify_model(model, description)
-
-
-def test_verification_accepts_extreme_but_correct_policies() -> None:
-    """Saturated means, tiny and huge spreads, certain and impossible actions are no errors."""
-    description = make_description(obs=[4], continuous=3, branches=[3, 5], width=64)
-    head = description.continuous
-    assert head is not None
-    sharp = [Linear(x.weight * 30, x.bias * 30) for x in description.discrete]
-    for scale, log_sigma in ((40.0, -20.0), (1.0, -4.0), (5.0, 3.0)):
-        continuous = ContinuousHead(head.weight * scale, head.bias, np.full(3, log_sigma))
-        extreme = PolicyDescription(
-            description.observation_shapes, description.normalizers, description.body, continuous, sharp
-        )
-        verify_model(build_policy_model(extreme), extreme)
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -388,29 +265,3 @@ def test_a_failing_export_leaves_the_old_file(tmp_path: Path, monkeypatch: pytes
 def test_unwritable_place_is_an_export_error(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"missing.*Behavior\.onnx"):
         export_policy(make_description(**CASES["continuous"]), tmp_path / "missing" / "Behavior.onnx")
-
-
-def test_every_case_is_verified_at_both_batch_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error that shows only for one batch size or only for zeros must be found."""
-    description = make_description(**CASES["discrete"])
-    seen = set()
-    original = verify_module._run
-
-    def spy(
-        session: onnxruntime.InferenceSession, inputs: dict[str, NDArray[Any]]
-    ) -> dict[str, NDArray[Any]]:
-        masks = inputs["action_masks"]
-        seen.add((len(inputs["obs_0"]), bool(masks.any()), bool(masks.all())))
-        return original(session, inputs)
-
-    monkeypatch.setattr(verify_module, "_run", spy)
-    verify_model(build_policy_model(description), description)
-    assert {(batch, some_allowed) for batch, some_allowed, _ in seen if batch <= 7} == {
-        (1, True),
-        (1, False),
-        (7, True),
-        (7, False),
-    }
-    # Frequencies of samples say something only with many rows and a choice in every branch.
-    assert max(seen)[0] > 1000
-    assert max(seen)[2]

@@ -65,7 +65,7 @@ def test_not_switches(word: object) -> None:
 def test_text() -> None:
     assert to_text("run") == "run"
     assert to_text(5) == "5"
-    for value in ("", "  ", True, None, ["a"]):
+    for value in ("", "  ", True, None, ["a"], "a\0b"):
         with pytest.raises(PydanticCustomError):
             to_text(value)
 
@@ -77,6 +77,8 @@ def test_text() -> None:
         ({"ge": 0, "le": 1}, "between 0 and 1"),
         ({"gt": 0}, "greater than 0"),
         ({"gt": 0, "lt": 2}, "greater than 0 and less than 2"),
+        ({"ge": -1, "le": 2**31 - 1}, "between -1 and 2147483647"),
+        ({"le": 0.25}, "at most 0.25"),
     ],
 )
 def test_ranges_in_words(bounds: dict[str, Any], text: str) -> None:

@@ -303,3 +303,20 @@ def test_actions_that_are_not_finite_are_refused(path: Path) -> None:
     policy = OnnxPolicy(save_model(path, scale=float("inf")), deterministic=False)
     with pytest.raises(UnityPolicyException, match="NaN or infinite"):
         policy.act(decisions([np.ones((1, 2), np.float32)]))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31])
+def test_seeds_out_of_range_are_refused(seed: int, path: Path) -> None:
+    with pytest.raises(ValueError, match=f"seed is {seed}; it must be between 0 and 2147483647"):
+        OnnxPolicy(save_model(path), seed=seed)
+
+
+@pytest.mark.parametrize("seed", [0, 2**31 - 1])
+def test_seeds_at_the_bounds_are_accepted(seed: int, path: Path) -> None:
+    OnnxPolicy(save_model(path), seed=seed)
+
+
+def test_a_file_that_is_no_model_comes_with_a_next_step(path: Path) -> None:
+    path.write_text("not a model")
+    with pytest.raises(UnityPolicyException, match=r"[^.]\. Check that it is the right file"):
+        OnnxPolicy(path)

@@ -1,19 +1,26 @@
 """How a command ends when something goes wrong.
 
-What the user can act on is one line (or a few) on stderr; a traceback means a bug of ours.
+What the user can act on is one line (or a few) on stderr. A traceback means a bug: of ours, or of the
+environment, and then the line below it says so.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import select
 import sys
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Protocol, TextIO
 
-from mlagents.settings.errors import TrainerConfigError, TrainerConfigWarning, TrainerError
+from mlagents.settings.errors import (
+    EnvironmentFailure,
+    TrainerConfigError,
+    TrainerConfigWarning,
+    TrainerError,
+)
+from mlagents.settings.memory import ADVICE, is_out_of_memory, memory_text
 from mlagents_envs.exception import UnityException
 
 DEBUG = "--debug"
@@ -57,7 +64,8 @@ def run_command(body: Callable[[], int], *, debug: bool = False) -> int:
     """Run the body of a command, and turn what it raises into messages and an exit code.
 
     ``TrainerConfigWarning`` is printed as one line while the body runs. A KeyboardInterrupt that the
-    body did not handle itself gives 130.
+    body did not handle itself gives 130. Where whatever read our output has stopped reading, as ``head``
+    does, nobody is told anything.
 
     Args:
         body: returns the exit code.
@@ -77,7 +85,8 @@ def run_command(body: Callable[[], int], *, debug: bool = False) -> int:
             print("interrupted", file=sys.stderr)
             return EXIT_INTERRUPTED
         except Exception as error:
-            _report(error, debug)
+            if not (isinstance(error, BrokenPipeError) and _give_up_closed_output()) or debug:
+                _report(error, debug)
             return EXIT_ERROR
 
 
@@ -90,6 +99,8 @@ def user_message(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.errno in FILE_SYSTEM_ERRORS:
         place = f"{os.fspath(error.filename)}: " if isinstance(error.filename, str | os.PathLike) else ""
         return f"{place}{error.strerror}"
+    if is_out_of_memory(error):
+        return f"There is not enough memory ({memory_text(error)}). {ADVICE}"
     return None
 
 
@@ -97,6 +108,8 @@ def _report(error: Exception, debug: bool) -> None:
     message = user_message(error)
     if message is None or debug:
         traceback.print_exception(error, file=sys.stderr)
+    elif isinstance(error, EnvironmentFailure) and error.__cause__ is not None:
+        traceback.print_exception(error.__cause__, file=sys.stderr)
     if message is None:
         print(
             "error: this is a bug in Open ML-Agents; please report it with the lines above and the command",
@@ -107,35 +120,26 @@ def _report(error: Exception, debug: bool) -> None:
         print(f"error: {line}", file=sys.stderr)
 
 
-class ShowWarning(Protocol):
-    """The signature of :func:`warnings.showwarning`."""
-
-    def __call__(
-        self,
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        file: TextIO | None = None,
-        line: str | None = None,
-    ) -> None:
-        """Show one warning."""
+def _give_up_closed_output() -> bool:
+    """Whether nobody reads our standard output any more; what is still printed then goes nowhere."""
+    try:
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)
+        closed = any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+        if closed:  # what is left in the buffer would fail once more when the process ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (AttributeError, OSError, ValueError):  # no poll() on Windows; no file behind the stream
+        return False
+    return closed
 
 
-def _show_warning(otherwise: ShowWarning) -> ShowWarning:
-    """Our own warnings without file and line of the code; others as before."""
+def _show_warning(otherwise: Callable[..., None]) -> Callable[..., None]:
+    """A :func:`warnings.showwarning` that leaves out file and line of the code for warnings of ours."""
 
-    def show(
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        file: TextIO | None = None,
-        line: str | None = None,
-    ) -> None:
+    def show(message: Warning | str, category: type[Warning], *place: object, **where: object) -> None:
         if issubclass(category, TrainerConfigWarning):
-            print(f"warning: {message}", file=file or sys.stderr)
+            print(f"warning: {message}", file=sys.stderr)
         else:
-            otherwise(message, category, filename, lineno, file, line)
+            otherwise(message, category, *place, **where)
 
     return show

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
+import contextlib
+import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mlagents.cli.errors import debug_requested, run_command
 from mlagents.settings.errors import TrainerError
+from mlagents.settings.limits import FLOAT32_MAX, INT32_MAX, MAX_AREAS
 
 if TYPE_CHECKING:
     from mlagents.evaluation.evaluate import Score
@@ -48,8 +50,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--episodes", type=_positive, default=100, help="episodes per behavior (100)")
     parser.add_argument("--deterministic", action="store_true", help="take the most likely actions")
     parser.add_argument("--behavior", help="count only this behavior; a bare MODEL is its model")
-    parser.add_argument("--seed", type=int, default=0, help="seed of environment and sampling (0)")
-    parser.add_argument("--num-areas", type=_positive, help="training areas (the scene's own number)")
+    parser.add_argument("--seed", type=_seed, default=0, help="seed of environment and sampling (0)")
+    parser.add_argument("--num-areas", type=_areas, help="training areas (the scene's own number)")
     parser.add_argument(
         "--env-parameter",
         action="append",
@@ -80,8 +82,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    with contextlib.redirect_stdout(sys.stderr):  # standard output holds the results and nothing else
+        scores, seconds = _play(options)
+    for score in scores:
+        print(score.to_json() if options.json else _as_text(score, seconds))
+    return 0
+
+
+def _play(options: argparse.Namespace) -> tuple[list[Score], float]:
+    """Play the episodes; whatever is printed meanwhile is for the person who watches.
+
+    Returns:
+        The scores, and the seconds that the episodes took.
+    """
     # loaded only now, so that --help answers at once
     from mlagents.evaluation.evaluate import evaluate
+    from mlagents.sampling.worker import blaming
     from mlagents_envs.registry import EnvironmentOptions, make_environment
     from mlagents_envs.side_channel.environment_parameters_channel import EnvironmentParametersChannel
 
@@ -89,17 +105,19 @@ def _evaluate(options: argparse.Namespace) -> int:
     for name, value in _assignments(options.env_parameter, "--env-parameter").items():
         parameters.set_float_parameter(name, _number(name, value))
     models = _models(options.models, options.behavior)
-    env = make_environment(
-        options.env,
-        EnvironmentOptions(
-            seed=options.seed,
-            num_areas=options.num_areas,
-            side_channels=(parameters,),
-            environment_args=tuple(options.env_args),
-        ),
-    )
+    with blaming(options.env, "be built"):
+        env = make_environment(
+            options.env,
+            EnvironmentOptions(
+                seed=options.seed,
+                num_areas=options.num_areas,
+                side_channels=(parameters,),
+                environment_args=tuple(options.env_args),
+            ),
+        )
     try:
-        env.reset()
+        with blaming(options.env, "reset"):
+            env.reset()
         names = list(dict.fromkeys(_name(behavior_id) for behavior_id in env.behavior_specs))
         if options.behavior is not None and options.behavior not in names:
             raise TrainerError(
@@ -109,14 +127,16 @@ def _evaluate(options: argparse.Namespace) -> int:
         started = time.perf_counter()
         progress = _Progress(options.episodes)
         scores = evaluate(
-            env, players.make, options.episodes, counted=options.behavior, on_episodes=progress.show
+            env,
+            players.make,
+            options.episodes,
+            counted=options.behavior,
+            on_episodes=progress.show,
+            environment=options.env,
         )
-        seconds = time.perf_counter() - started
+        return scores, time.perf_counter() - started
     finally:
         env.close()
-    for score in scores:
-        print(json.dumps(score.as_json()) if options.json else _as_text(score, seconds))
-    return 0
 
 
 class _Players:
@@ -212,15 +232,35 @@ def _assignments(pairs: Sequence[str], option: str) -> dict[str, str]:
 
 def _number(name: str, text: str) -> float:
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
         raise TrainerError(f"--env-parameter {name}={text}: '{text}' is not a number.") from None
+    if not math.isfinite(value):
+        raise TrainerError(f"--env-parameter {name}={text}: it must be a finite number.")
+    if abs(value) > FLOAT32_MAX:
+        raise TrainerError(
+            f"--env-parameter {name}={text}: it must be between {-FLOAT32_MAX:g} and {FLOAT32_MAX:g}, "
+            "the range of the 32-bit numbers that environments are sent."
+        )
+    return value
 
 
 def _positive(text: str) -> int:
-    value = int(text) if text.isdigit() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
+    return _whole(text, 1, INT32_MAX)
+
+
+def _areas(text: str) -> int:
+    return _whole(text, 1, MAX_AREAS)
+
+
+def _seed(text: str) -> int:
+    return _whole(text, 0, INT32_MAX)
+
+
+def _whole(text: str, least: int, most: int) -> int:
+    value = int(text) if text.isdecimal() and len(text) <= len(str(most)) else -1
+    if not least <= value <= most:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number between {least} and {most}")
     return value
 
 

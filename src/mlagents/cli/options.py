@@ -15,13 +15,13 @@ from pydantic_core import PydanticCustomError
 
 from mlagents import __version__
 from mlagents.cli.errors import DEBUG, ENV_ARGS
-from mlagents.settings.base import nearest
 from mlagents.settings.errors import TrainerConfigError
 from mlagents.settings.loading import build_run_options, warn
 from mlagents.settings.problems import Origin
 from mlagents.settings.run_options import RunOptions
 from mlagents.settings.types import to_bool, to_float, to_int
 from mlagents.settings.yaml_file import Location, YamlFile, read_yaml_file
+from mlagents_envs.near_names import nearest
 
 DESCRIPTION = """\
 Trains the agents of an environment. The YAML file says how each behavior learns; options typed here

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlagents.evaluation.players import Player
+from mlagents.sampling.worker import blaming
+from mlagents.settings.errors import TrainerError
 from mlagents_envs.base_env import BaseEnv, DecisionSteps, TerminalSteps
 
 MakePlayer = Callable[[str], Player]
@@ -40,6 +44,22 @@ class Score:
         """The score under the names of its attributes."""
         return asdict(self)
 
+    def to_json(self) -> str:
+        """:meth:`as_json` as text on one line.
+
+        Raises:
+            TrainerError: a number is NaN or infinite, which JSON cannot say.
+        """
+        values = self.as_json()
+        try:
+            return json.dumps(values, allow_nan=False)
+        except ValueError:
+            bad = ", ".join(f"{k} is {v}" for k, v in values.items() if v != v or v in (np.inf, -np.inf))
+            raise TrainerError(
+                f"The score of the behavior {self.behavior} cannot be written as JSON: {bad}. Check the "
+                "rewards of the environment."
+            ) from None
+
 
 class _Episodes:
     """Follows the episodes of one behavior.
@@ -60,13 +80,13 @@ class _Episodes:
         return len(self.returns) >= self._wanted
 
     def observe(self, behavior_id: str, decision: DecisionSteps, terminal: TerminalSteps) -> None:
-        rewards = (terminal.reward + terminal.group_reward).tolist()
+        rewards = _rewards(behavior_id, terminal)
         for agent, reward in zip(terminal.agent_id.tolist(), rewards, strict=True):
             episode = self._running.pop((behavior_id, agent), None)
             if episode is not None:
                 self.returns.append(episode[0] + reward)
                 self.lengths.append(int(episode[1]))
-        rewards = (decision.reward + decision.group_reward).tolist()
+        rewards = _rewards(behavior_id, decision)
         for agent, reward in zip(decision.agent_id.tolist(), rewards, strict=True):
             key = behavior_id, agent
             episode = self._running.get(key)
@@ -90,6 +110,23 @@ class _Episodes:
         )
 
 
+def _rewards(behavior_id: str, steps: DecisionSteps | TerminalSteps) -> list[float]:
+    """Individual plus group reward of each agent, summed in double precision.
+
+    Raises:
+        TrainerError: names behavior and agent of the first that is NaN or infinite.
+    """
+    rewards: NDArray[np.float64] = steps.reward.astype(np.float64) + steps.group_reward
+    bad = np.flatnonzero(~np.isfinite(rewards))
+    if len(bad):
+        raise TrainerError(
+            f"A reward of the behavior {behavior_id} is {rewards[bad[0]]}: agent {steps.agent_id[bad[0]]}. "
+            "Check what the environment adds to its reward."
+        )
+    values: list[float] = rewards.tolist()
+    return values
+
+
 def evaluate(
     env: BaseEnv,
     make_player: MakePlayer,
@@ -97,6 +134,7 @@ def evaluate(
     *,
     counted: str | None = None,
     on_episodes: Callable[[Mapping[str, int]], None] | None = None,
+    environment: str = "",
 ) -> list[Score]:
     """Play until every counted behavior has had its episodes.
 
@@ -106,17 +144,25 @@ def evaluate(
         episodes: number of episodes per behavior.
         counted: name of the only behavior to count; None counts all.
         on_episodes: called after every step with the episodes finished by behavior.
+        environment: what the environment is called in messages; the name of its class if empty.
 
     Returns:
         One score per counted behavior, in the order of their appearance.
+
+    Raises:
+        TrainerError: a reward is NaN or infinite.
+        EnvironmentFailure: the environment's own code raised an exception.
     """
-    env.reset()
+    environment = environment or type(env).__name__
+    with blaming(environment, "reset"):
+        env.reset()
     players: dict[str, Player] = {}
     tallies: dict[str, _Episodes] = {}
     while True:
-        for behavior_id in env.behavior_specs:
+        with blaming(environment, "report its steps"):
+            batches = [(behavior_id, *env.get_steps(behavior_id)) for behavior_id in env.behavior_specs]
+        for behavior_id, decision, terminal in batches:
             name = behavior_id.split("?", 1)[0]
-            decision, terminal = env.get_steps(behavior_id)
             if behavior_id not in players:
                 players[behavior_id] = make_player(behavior_id)
                 if counted in (None, name):
@@ -124,9 +170,12 @@ def evaluate(
             if name in tallies:
                 tallies[name].observe(behavior_id, decision, terminal)
             if len(decision) or len(terminal):
-                env.set_actions(behavior_id, players[behavior_id].act(decision, terminal))
+                actions = players[behavior_id].act(decision, terminal)
+                with blaming(environment, "take actions"):
+                    env.set_actions(behavior_id, actions)
         if on_episodes is not None:
             on_episodes({name: len(tally.returns) for name, tally in tallies.items()})
         if tallies and all(tally.done for tally in tallies.values()):
             return [tally.score(name) for name, tally in tallies.items()]
-        env.step()
+        with blaming(environment, "step"):
+            env.step()

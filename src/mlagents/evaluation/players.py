@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from mlagents.sampling.worker import blaming
 from mlagents_envs.base_env import ActionTuple, BaseEnv, BehaviorSpec, DecisionSteps, TerminalSteps
 from mlagents_envs.capabilities import PlaysHeuristic
 from mlagents_envs.inference import OnnxPolicy
@@ -51,7 +52,8 @@ class HeuristicPlayer:
 
     def act(self, decision_steps: DecisionSteps, terminal_steps: TerminalSteps) -> ActionTuple:
         """Actions for the ``n`` agents that ask for a decision, in their order."""
-        return self._env.heuristic_actions(self._behavior_id)
+        with blaming(type(self._env).__name__, "play its heuristic"):
+            return self._env.heuristic_actions(self._behavior_id)
 
 
 class RandomPlayer:

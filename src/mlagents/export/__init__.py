@@ -1,7 +1,8 @@
 """Trained policies as ONNX models that game engines and :mod:`mlagents_envs` can play.
 
-The graph is built node by node with the ``onnx`` helpers and compared with a reference implementation at
-every export, so that a model that plays differently from the policy never reaches the disk.
+The graph is built node by node with the ``onnx`` helpers. At every export it is compared with a reference
+implementation, and by :mod:`mlagents.export.from_network` with the network itself, so that a model that plays
+differently from the policy never reaches the disk.
 """
 
 from __future__ import annotations

@@ -8,11 +8,14 @@ import onnx
 
 from mlagents.export.description import ExportError, PolicyDescription
 from mlagents.export.policy_graph import build_policy_model
+from mlagents.export.reference import PolicyFunction
 from mlagents.export.verify import verify_model
 from mlagents_envs.files import atomic_writer
 
 
-def export_policy(description: PolicyDescription, path: str | os.PathLike[str]) -> None:
+def export_policy(
+    description: PolicyDescription, path: str | os.PathLike[str], original: PolicyFunction | None = None
+) -> None:
     """Write a policy as an ONNX model, after checking that the model computes the same.
 
     The file appears whole or not at all; what was at ``path`` before is replaced only by a good model.
@@ -20,6 +23,8 @@ def export_policy(description: PolicyDescription, path: str | os.PathLike[str]) 
     Args:
         description: the policy.
         path: file to write, usually ``<Behavior>.onnx``.
+        original: the policy that the description was made from, to compare the model with as well; a
+            mistake in the description itself shows only there.
 
     Raises:
         ExportError: the policy cannot be exported, the model is invalid or computes something else, or the
@@ -30,7 +35,7 @@ def export_policy(description: PolicyDescription, path: str | os.PathLike[str]) 
         onnx.checker.check_model(model, full_check=True)
     except Exception as error:
         raise ExportError(f"The exported model is not valid ONNX: {error}") from error
-    verify_model(model, description)
+    verify_model(model, description, original)
     try:
         with atomic_writer(path) as file:
             file.write(model.SerializeToString())

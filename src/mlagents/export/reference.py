@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,10 +18,12 @@ class ReferenceOutput(NamedTuple):
     Attributes:
         mean: of the raw continuous actions, ``[batch, n]``; n is 0 without continuous actions.
         masked_logits: of each branch, ``[batch, branch_size]``.
+        log_sigma: natural logarithm of the standard deviation of the raw continuous actions, ``[n]``.
     """
 
     mean: NDArray[Any]
     masked_logits: list[NDArray[Any]]
+    log_sigma: NDArray[Any]
 
     @property
     def deterministic_continuous(self) -> NDArray[Any]:
@@ -33,6 +36,10 @@ class ReferenceOutput(NamedTuple):
         """Probability of each action of each branch, ``[batch, branch_size]``."""
         weights = [np.exp(logits - logits.max(axis=1, keepdims=True)) for logits in self.masked_logits]
         return [w / w.sum(axis=1, keepdims=True) for w in weights]
+
+
+PolicyFunction = Callable[[dict[str, NDArray[np.float32]], type], ReferenceOutput]
+"""A policy to compare with: inputs as in :func:`reference_policy`, and the precision to compute in."""
 
 
 def reference_policy(
@@ -64,14 +71,27 @@ def reference_policy(
         hidden = x * 0.5 * (1.0 + np.tanh(0.5 * x))  # x·sigmoid(x) in a form that cannot overflow
 
     mean: NDArray[Any] = np.zeros((len(hidden), 0), dtype=dtype)
+    log_sigma: NDArray[Any] = np.zeros(0, dtype=dtype)
     if description.continuous is not None:
         head = description.continuous
         mean = hidden @ parameter(head.weight).T + parameter(head.bias)
+        log_sigma = parameter(head.log_sigma)
     masked_logits, start = [], 0
     for layer in description.discrete:
         end = start + len(layer.bias)
-        mask: NDArray[Any] = inputs["action_masks"][:, start:end].astype(dtype)
         logits = hidden @ parameter(layer.weight).T + parameter(layer.bias)
-        masked_logits.append(logits * mask - MASK_PENALTY * (1.0 - mask))
+        masked_logits.append(mask_logits(logits, inputs["action_masks"][:, start:end]))
         start = end
-    return ReferenceOutput(mean, masked_logits)
+    return ReferenceOutput(mean, masked_logits, log_sigma)
+
+
+def mask_logits(logits: NDArray[Any], allowed: NDArray[np.float32]) -> NDArray[Any]:
+    """Logits of one branch with those of forbidden actions far below the others.
+
+    Args:
+        logits: ``[batch, branch_size]``.
+        allowed: ``[batch, branch_size]``, 1 for allowed, 0 for forbidden.
+    """
+    mask: NDArray[Any] = allowed.astype(logits.dtype)
+    masked: NDArray[Any] = logits * mask - MASK_PENALTY * (1.0 - mask)
+    return masked

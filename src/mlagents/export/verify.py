@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from mlagents.export.description import ExportError, PolicyDescription
 from mlagents.export.policy_graph import ACTION_LIMIT, MODEL_VERSION
-from mlagents.export.reference import ReferenceOutput, reference_policy
+from mlagents.export.reference import PolicyFunction, ReferenceOutput, reference_policy
 
 TOLERANCE = 1e-5
 """Largest difference of a deterministic output that is not explained by float32 rounding."""
@@ -25,34 +26,45 @@ Inputs = dict[str, NDArray[np.float32]]
 Outputs = dict[str, NDArray[Any]]
 
 
-def verify_model(model: onnx.ModelProto, description: PolicyDescription) -> None:
+def verify_model(
+    model: onnx.ModelProto, description: PolicyDescription, original: PolicyFunction | None = None
+) -> None:
     """Check every output of a model.
 
     Deterministic outputs must equal the reference, sampled ones must be in range and follow its
     distribution; with zero inputs (masks included) and random ones, at batch sizes 1 and 7.
 
+    Args:
+        model: the model.
+        description: what it was made from; its NumPy form is one reference.
+        original: what the description was made from, a second reference.
+
     Raises:
-        ExportError: names the output that differs, by how much, and on which inputs.
+        ExportError: names the output that differs, by how much, on which inputs and from which reference.
     """
+    references: dict[str, PolicyFunction] = {"its description": partial(reference_policy, description)}
+    if original is not None:
+        references["the network"] = original
     session = _session(model)
     rng = np.random.default_rng(0)
     for case, inputs in _cases(description, rng):
         outputs = _run(session, inputs)
         _check_constants(outputs, description, case)
         _check_shapes(outputs, description, len(inputs["obs_0"]), case)
-        _check_deterministic(outputs, description, inputs, case)
+        for name, policy in references.items():
+            _check_deterministic(outputs, policy, inputs, f"{case}, compared with {name}")
     masked = _random_inputs(description, 1, rng)
     rows = [masked]
     if description.discrete:  # a mask may leave nothing to chance, so once more with everything allowed
         rows.append({**masked, "action_masks": np.ones_like(masked["action_masks"])})
     for row in rows:
         outputs = _run(session, {name: np.repeat(value, _SAMPLES, axis=0) for name, value in row.items()})
-        reference = reference_policy(description, row)
-        if description.continuous is not None:
-            log_sigma = description.continuous.log_sigma
-            _check_continuous_samples(outputs["continuous_actions"], reference, log_sigma)
-        if description.discrete:
-            _check_discrete_samples(outputs["discrete_actions"], reference)
+        for name, policy in references.items():
+            reference = policy(row, np.float64)
+            if description.continuous is not None:
+                _check_continuous_samples(outputs["continuous_actions"], reference, name)
+            if description.discrete:
+                _check_discrete_samples(outputs["discrete_actions"], reference, name)
 
 
 def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
@@ -135,12 +147,13 @@ def _check_shapes(outputs: Outputs, description: PolicyDescription, batch: int, 
             raise ExportError(f"{name} leaves its range: {found.min()} to {found.max()} ({case}).")
 
 
-def _check_deterministic(outputs: Outputs, description: PolicyDescription, inputs: Inputs, case: str) -> None:
-    """Compare mean and most probable actions with the reference."""
-    exact = reference_policy(description, inputs)
+def _check_deterministic(outputs: Outputs, policy: PolicyFunction, inputs: Inputs, case: str) -> None:
+    """Compare mean and most probable actions with a reference."""
+    exact = policy(inputs, np.float64)
     # What float32 arithmetic does to this policy on these inputs, seen by doing it.
-    rounded = reference_policy(description, inputs, np.float32)
-    if description.continuous is not None:
+    rounded = policy(inputs, np.float32)
+    _check_sizes(outputs, exact, case)
+    if exact.mean.shape[1]:
         name = "deterministic_continuous_actions"
         wanted = exact.deterministic_continuous
         allowed = TOLERANCE + 8.0 * np.abs(wanted - rounded.deterministic_continuous).max()
@@ -157,11 +170,25 @@ def _check_deterministic(outputs: Outputs, description: PolicyDescription, input
             raise ExportError(f"{name} of branch {branch} is {distance:.3g} below the best logit ({case}).")
 
 
+def _check_sizes(outputs: Outputs, reference: ReferenceOutput, case: str) -> None:
+    """Compare the numbers of actions with those of a reference."""
+    found = len(outputs.get("continuous_actions", np.zeros((1, 0)))[0])
+    branches = outputs.get("discrete_action_output_shape", np.zeros((1, 0)))[0].astype(int).tolist()
+    wanted = [logits.shape[1] for logits in reference.masked_logits]
+    if found != reference.mean.shape[1] or branches != wanted:
+        raise ExportError(
+            f"The model has {found} continuous actions and discrete branches of {branches}, expected "
+            f"{reference.mean.shape[1]} and {wanted} ({case})."
+        )
+
+
 def _check_continuous_samples(
-    actions: NDArray[np.float32], reference: ReferenceOutput, log_sigma: NDArray[Any]
+    actions: NDArray[np.float32], reference: ReferenceOutput, compared_with: str
 ) -> None:
     """Compare how many samples ``[samples, n]`` lie below mean - σ, mean and mean + σ with the normal law."""
-    for dimension, (mean, sigma) in enumerate(zip(reference.mean[0], np.exp(log_sigma), strict=True)):
+    sigmas = np.exp(reference.log_sigma)
+    for dimension, (mean, sigma) in enumerate(zip(reference.mean[0], sigmas, strict=True)):
+        name = f"continuous_actions, dimension {dimension}, compared with {compared_with}"
         raw = actions[:, dimension].astype(np.float64) * ACTION_LIMIT
         for z in (-1.0, 0.0, 1.0):
             threshold = mean + z * sigma
@@ -170,23 +197,27 @@ def _check_continuous_samples(
             _check_frequency(
                 float((raw <= threshold).mean()),
                 0.5 * (1.0 + math.erf(z / math.sqrt(2.0))),
-                f"continuous_actions, dimension {dimension}: samples up to mean {z:+.0f} sigma",
+                f"{name}: samples up to mean {z:+.0f} sigma",
             )
         spread = 8.0 * sigma + 1e-3  # for spreads that the frequencies cannot resolve
         furthest = float(np.abs(raw - np.clip(mean, -ACTION_LIMIT, ACTION_LIMIT)).max())
         if not furthest <= spread:
             raise ExportError(
-                f"continuous_actions, dimension {dimension}: a sample is {furthest:.3g} away from the mean, "
-                f"with a standard deviation of {sigma:.3g}."
+                f"{name}: a sample is {furthest:.3g} away from the mean, with a standard deviation of "
+                f"{sigma:.3g}."
             )
 
 
-def _check_discrete_samples(actions: NDArray[np.int64], reference: ReferenceOutput) -> None:
+def _check_discrete_samples(
+    actions: NDArray[np.int64], reference: ReferenceOutput, compared_with: str
+) -> None:
     """Compare how often each action was drawn, of ``[samples, branches]``, with its probability."""
     for branch, probabilities in enumerate(reference.probabilities):
         counts = np.bincount(actions[:, branch], minlength=probabilities.shape[1])
         for action, probability in enumerate(probabilities[0]):
-            what = f"discrete_actions, branch {branch}: draws of action {action}"
+            what = (
+                f"discrete_actions, branch {branch}: draws of action {action}, compared with {compared_with}"
+            )
             _check_frequency(float(counts[action]) / len(actions), float(probability), what)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlagents.networks.settings import NetworkSettings
 from mlagents.settings.base import Settings
-from mlagents.settings.types import Float, UnitFloat
+from mlagents.settings.types import Float32, UnitFloat
 
 if TYPE_CHECKING:  # settings are read without loading NumPy
     import numpy as np
@@ -18,7 +18,7 @@ class ExtrinsicSettings(Settings):
 
     gamma: UnitFloat = 0.99
     """Discount per decision; 0 to 1."""
-    strength: Float = 1.0
+    strength: Float32 = 1.0
     """Factor applied to the reward of the environment."""
     network_settings: NetworkSettings = NetworkSettings()
     """Accepted because every reward signal has it; this one needs no network."""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlagents.algorithms.ppo_trainer import PPOTrainer
-from mlagents.export import ExportError, export_policy
-from mlagents.export.from_network import describe_policy
+from mlagents.export import ExportError
+from mlagents.export.from_network import export_network
 from mlagents.monitoring.stats import StatsAggregationMethod, StatsReporter
 from mlagents.run.checkpoint_file import Checkpoint, first_reason, load_checkpoint, save_checkpoint
 from mlagents.run.checkpoint_keeper import CheckpointKeeper
@@ -133,8 +133,8 @@ class BehaviorRun:
     def export(self, path: Path) -> None:
         """Export the policy as ONNX; a failure is reported and costs nothing else."""
         try:
-            export_policy(describe_policy(self.trainer.network, self.trainer.encoder), path)
-        except (ExportError, OSError) as error:
+            export_network(self.trainer.network, self.trainer.encoder, path)
+        except ExportError as error:
             _LOGGER.error("The model %s was not exported: %s", path, error)
 
     def restore(self, checkpoint: Checkpoint) -> None:

@@ -20,8 +20,10 @@ from mlagents.run.results_folder import ResultsFolder
 from mlagents.run.stop_signals import StopSignals
 from mlagents.sampling.worker import EnvironmentWorker, InlineWorker, StepBatch, blaming
 from mlagents.settings import RunOptions, TrainerConfigError
+from mlagents.settings.behavior import BehaviorSettings
 from mlagents.settings.errors import EnvironmentFailure
-from mlagents_envs.base_env import ActionTuple, BaseEnv
+from mlagents.settings.memory import explaining_memory, network_and_buffer_bytes
+from mlagents_envs.base_env import ActionTuple, BaseEnv, BehaviorSpec
 from mlagents_envs.exception import UnityException
 from mlagents_envs.logging_util import get_logger
 from mlagents_envs.registry import EnvironmentFactory
@@ -306,14 +308,11 @@ class TrainingRun:
     def _make_behavior(self, name: str, behavior_id: str) -> BehaviorRun:
         self.folder.check_behavior_name(name)
         settings = self.options.behavior(name)
-        trainer = PPOTrainer(
-            name,
-            self._worker.behavior_specs()[behavior_id],
-            settings,
-            seed=self.seed,
-            device=self._device,
-            learning=self.is_learning,
-        )
+        spec = self._worker.behavior_specs()[behavior_id]
+        with explaining_memory(name, _needed_bytes(settings, spec, self._device)):
+            trainer = PPOTrainer(
+                name, spec, settings, seed=self.seed, device=self._device, learning=self.is_learning
+            )
         behavior = BehaviorRun(trainer, self._hub.reporter(name), self.folder, self._channels.names)
         if self._persistence.knows(name):
             behavior.restore(self._persistence.load_behavior(name))
@@ -367,6 +366,13 @@ class TrainingRun:
             self._persistence.write_logs(options, self.behaviors, self.timers)
         except OSError as error:
             _LOGGER.error("The logs in %s could not be written: %s", self.folder.logs, error)
+
+
+def _needed_bytes(settings: BehaviorSettings, spec: BehaviorSpec, device: str) -> int:
+    """Memory that the trainer of a behavior takes at least."""
+    observations = sum(int(np.prod(observation.shape)) for observation in spec.observation_specs)
+    actions = spec.action_spec.continuous_size + sum(spec.action_spec.discrete_branches)
+    return network_and_buffer_bytes(settings, observations, actions, device=device)
 
 
 def _choose_device(device: str | None) -> str:

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, model_validator
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-UNKNOWN_KEYS = "unknown_keys"
-"""Key of the validation context. Its value "ignore" lets tolerant sections drop unknown keys."""
+from mlagents_envs.near_names import nearest
 
+DROP_UNKNOWN = "drop_unknown_keys"
+"""Key of the validation context. Where it is true, tolerant sections drop unknown keys."""
 
 SETTING = "setting"
 UNKNOWN = "unknown_keys"
 IGNORABLE = "ignorable_keys"
 """Types of our own validation errors, beside those of pydantic."""
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that ``word`` was probably meant to be, or None."""
-    by_lower = {name.lower(): name for name in known}
-    matches = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    if not matches and len(word) > 2:
-        matches = [name for name in by_lower if name.startswith(word.lower())]
-    return by_lower[matches[0]] if matches else None
 
 
 class Settings(BaseModel):
@@ -47,7 +38,7 @@ class Settings(BaseModel):
         unknown = [str(key) for key in data if key not in cls.model_fields]
         if not unknown:
             return data
-        if cls.tolerant and (info.context or {}).get(UNKNOWN_KEYS) == "ignore":
+        if cls.tolerant and (info.context or {}).get(DROP_UNKNOWN):
             return {key: value for key, value in data.items() if key in cls.model_fields}
         known = {key: nearest(key, cls.model_fields) for key in unknown}
         raise PydanticCustomError(

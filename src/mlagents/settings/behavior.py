@@ -23,6 +23,7 @@ from mlagents.settings.types import (
     NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
+    PositiveInt32,
     Text,
     problem,
 )
@@ -39,7 +40,7 @@ class SelfPlaySettings(Settings):
     """Interval between changes of the learning team, trainer steps; default 5 times save_steps."""
     swap_steps: PositiveInt = 2000
     """Interval between changes of the opponent, steps of the other teams; 1 or more."""
-    window: PositiveInt = 10
+    window: PositiveInt32 = 10
     """Number of snapshots kept; 1 or more."""
     play_against_latest_model_ratio: Float = 0.5
     """Probability of meeting the current policy instead of a snapshot; 0 to 1."""
@@ -65,9 +66,9 @@ class BehavioralCloningSettings(Settings):
     """Learning rate relative to that of the trainer; 0 or more."""
     samples_per_update: NonNegativeInt = 0
     """Most demonstration steps used per update; 0 means all."""
-    num_epoch: PositiveInt | None = None
+    num_epoch: PositiveInt32 | None = None
     """Passes over the demonstrations per update; null means 3."""
-    batch_size: PositiveInt | None = None
+    batch_size: PositiveInt32 | None = None
     """Demonstration steps per gradient step; null means the trainer's."""
 
 
@@ -90,7 +91,7 @@ class BehaviorSettings(Settings):
     """Reward signals by name; at least one."""
     max_steps: PositiveInt = 500_000
     """Length of training, agent-steps; 1 or more."""
-    time_horizon: PositiveInt = 64
+    time_horizon: PositiveInt32 = 64
     """Longest trajectory segment before its value is bootstrapped, decisions; 1 or more."""
     summary_freq: PositiveInt = 50_000
     """Interval between summaries, agent-steps; 1 or more."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from mlagents.settings.behavior import BehaviorSettings
 from mlagents.settings.problems import Problem
+from mlagents.settings.registry import ON_POLICY_TRAINERS
 from mlagents.settings.run_options import RunOptions
 from mlagents.settings.yaml_file import Location
 
@@ -77,6 +78,14 @@ def doubts(options: RunOptions) -> Iterator[Problem]:
                 (*location, "hyperparameters", "batch_size"),
                 f"that is more than buffer_size, which is {buffer_size}; every update is one small batch",
                 batch_size,
+            )
+        on_policy = behavior.trainer_type in ON_POLICY_TRAINERS and not options.checkpoint_settings.inference
+        if on_policy and buffer_size > behavior.max_steps:
+            yield Problem(
+                (*location, "hyperparameters", "buffer_size"),
+                f"that is more than max_steps, which is {behavior.max_steps}; the run ends before its first "
+                "update and learns nothing",
+                buffer_size,
             )
         if behavior.threaded:
             yield Problem((*location, "threaded"), f"ignored: updates beside collection are {NOT_YET}", True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mlagents.settings.base import UNKNOWN_KEYS
+from mlagents.settings.base import DROP_UNKNOWN
 from mlagents.settings.checks import contradictions, doubts, unavailable
 from mlagents.settings.errors import TrainerConfigError, TrainerConfigWarning
 from mlagents.settings.problems import Origin, Problem, problems_of
@@ -65,7 +65,7 @@ def _validate(data: Mapping[str, Any], origin: Origin) -> RunOptions:
     for text in dict.fromkeys(map(origin.describe, ignorable)):
         warn(text)
     try:
-        return RunOptions.model_validate(data, context={UNKNOWN_KEYS: "ignore"})
+        return RunOptions.model_validate(data, context={DROP_UNKNOWN: True})
     except ValidationError as error:
         # What a section with unknown keys could not report in the first pass.
         raise origin.error(problems_of(error)[0]) from None

@@ -10,7 +10,7 @@ from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, mod
 from pydantic_core import PydanticCustomError
 
 from mlagents.settings.base import Settings
-from mlagents.settings.types import Bool, Float, IntOrMinusOne, NonNegativeInt, Text, problem, to_float
+from mlagents.settings.types import Bool, Float, Float32, NonNegativeInt, Seed, Text, problem, to_float
 
 
 class SamplerType(StrEnum):
@@ -25,20 +25,20 @@ class SamplerType(StrEnum):
 class ConstantParameters(Settings):
     """Always the same value."""
 
-    seed: IntOrMinusOne = -1
+    seed: Seed = -1
     """Unused; every sampler has one."""
-    value: Float = 0.0
+    value: Float32 = 0.0
     """The value."""
 
 
 class UniformParameters(Settings):
     """Uniform between two bounds."""
 
-    seed: IntOrMinusOne = -1
+    seed: Seed = -1
     """Seed of the draws; -1 derives one from the seed of the run."""
-    min_value: Float = 0.0
+    min_value: Float32 = 0.0
     """Lower bound."""
-    max_value: Float = Field(default=1.0, validate_default=True)
+    max_value: Float32 = Field(default=1.0, validate_default=True)
     """Upper bound; at least ``min_value``."""
 
     @field_validator("max_value")
@@ -52,20 +52,20 @@ class UniformParameters(Settings):
 class GaussianParameters(Settings):
     """Normal distribution."""
 
-    seed: IntOrMinusOne = -1
+    seed: Seed = -1
     """Seed of the draws; -1 derives one from the seed of the run."""
-    mean: Float = 1.0
+    mean: Float32 = 1.0
     """Mean."""
-    st_dev: Float = 1.0
+    st_dev: Float32 = 1.0
     """Standard deviation."""
 
 
 class MultiRangeUniformParameters(Settings):
     """Uniform over several intervals, each chosen in proportion to its length."""
 
-    seed: IntOrMinusOne = -1
+    seed: Seed = -1
     """Seed of the draws; -1 derives one from the seed of the run."""
-    intervals: tuple[tuple[Float, ...], ...] = ((0.0, 1.0),)
+    intervals: tuple[tuple[Float32, ...], ...] = ((0.0, 1.0),)
     """Intervals as [low, high]; at least one."""
 
     @field_validator("intervals")

@@ -71,8 +71,10 @@ class Origin:
         line = None if option else self.line(location)
         place = f"{self.path}, line {line}: " if line else ""
         if problem.value is NO_VALUE:
-            return f"{place}{subject}: {problem.text}" if subject else f"{place}{problem.text}"
-        return f"{place}{subject} is {value_text(problem.value)}; {problem.text}"
+            text = f"{place}{subject}: {problem.text}" if subject else f"{place}{problem.text}"
+        else:
+            text = f"{place}{subject} is {value_text(problem.value)}; {problem.text}"
+        return one_line(text)
 
     def error(self, problems: Iterable[Problem]) -> TrainerConfigError:
         """One exception for all problems, a line each, in the order of the file."""
@@ -92,6 +94,11 @@ def path_text(location: Location) -> str:
 
 def _key(key: str) -> str:
     return shorten(key if key.isprintable() else repr(key))
+
+
+def one_line(text: str) -> str:
+    """The text with line breaks and control characters, which names may hold, written as escapes."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def shorten(text: str) -> str:

@@ -1,14 +1,18 @@
 """Which settings class belongs to which trainer type and reward signal.
 
-Whoever adds a trainer or a reward signal adds its settings class here; nothing else in this package
-knows their names.
+This is the one place where the settings look up, to the classes that stand beside the code they
+configure: whoever adds a trainer or a reward signal adds its settings class here, and nothing else in this
+package knows their names. Registration by that code itself would turn the imports around, but then a
+configuration could be validated only after all that code was loaded, PyTorch included, and its meaning would
+depend on what had been imported before. The modules imported here hold settings only.
 """
 
 from __future__ import annotations
 
 from mlagents.algorithms.ppo_settings import PPOSettings
 from mlagents.rewards.extrinsic import ExtrinsicSettings
-from mlagents.settings.base import Settings, nearest
+from mlagents.settings.base import Settings
+from mlagents_envs.near_names import nearest
 
 TRAINER_SETTINGS: dict[str, type[Settings]] = {"ppo": PPOSettings}
 """Hyperparameter class of every trainer type that can train."""
@@ -19,15 +23,8 @@ REWARD_SIGNAL_SETTINGS: dict[str, type[Settings]] = {"extrinsic": ExtrinsicSetti
 UNAVAILABLE_TRAINERS = frozenset({"sac", "poca"})
 UNAVAILABLE_REWARD_SIGNALS = frozenset({"curiosity", "gail", "rnd"})
 
-
-def register_trainer_settings(trainer_type: str, settings_class: type[Settings]) -> None:
-    """Make ``trainer_type`` usable in configurations, with these hyperparameters.
-
-    Raises:
-        ValueError: the name is taken by another class.
-    """
-    if TRAINER_SETTINGS.setdefault(trainer_type, settings_class) is not settings_class:
-        raise ValueError(f"Trainer type '{trainer_type}' is already registered.")
+ON_POLICY_TRAINERS = frozenset({"ppo", "poca"})
+"""Trainers that learn once ``buffer_size`` experiences are there; for others that is what they remember."""
 
 
 def missing_name_text(name: str, known: dict[str, type[Settings]], later: frozenset[str], what: str) -> str:

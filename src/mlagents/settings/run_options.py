@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from mlagents.settings.base import Settings, nearest
+from mlagents.settings.base import Settings
 from mlagents.settings.behavior import BehaviorSettings
 from mlagents.settings.errors import TrainerConfigError
 from mlagents.settings.merging import inherit_default_settings
@@ -22,6 +22,7 @@ from mlagents.settings.sections import (
 )
 from mlagents.settings.types import Bool
 from mlagents_envs.files import atomic_write_text
+from mlagents_envs.near_names import nearest
 
 
 class RunOptions(Settings):
@@ -91,7 +92,8 @@ class RunOptions(Settings):
     def with_sampler_seeds(self, run_seed: int) -> RunOptions:
         """A copy in which every sampler has a seed.
 
-        Those without one get ``run_seed`` plus a running index over them, in file order.
+        Those without one get ``run_seed`` plus a running index over them, in file order; it wraps around
+        after the largest seed that environments are sent, 2³¹ - 1.
         """
         offset = 0
         parameters = {}
@@ -100,7 +102,7 @@ class RunOptions(Settings):
             for lesson in parameter.curriculum:
                 value = lesson.value
                 if value.seed == -1:
-                    value = value.with_seed(run_seed + offset)
+                    value = value.with_seed((run_seed + offset) % 2**31)
                     offset += 1
                 lessons.append(lesson.model_copy(update={"value": value}))
             parameters[name] = parameter.model_copy(update={"curriculum": tuple(lessons)})

@@ -9,11 +9,14 @@ from pydantic import BeforeValidator, field_validator
 
 from mlagents.settings.base import Settings
 from mlagents.settings.types import (
+    AreaCount,
     Bool,
-    Int,
+    Int32,
     IntOrMinusOne,
-    PositiveFloat,
+    PositiveFloat32,
     PositiveInt,
+    PositiveInt32,
+    Seed,
     Text,
     problem,
     to_int,
@@ -21,7 +24,6 @@ from mlagents.settings.types import (
 )
 
 Port = Annotated[int, BeforeValidator(to_int), within(ge=1, le=65535)]
-Seed = Annotated[int, BeforeValidator(to_int), within(ge=-1, le=2**31 - 1)]
 
 
 class EnvironmentSettings(Settings):
@@ -35,11 +37,11 @@ class EnvironmentSettings(Settings):
     """TCP port of worker 0, worker i listens on base_port + i; 1 to 65535."""
     num_envs: PositiveInt = 1
     """Environments side by side, workers; 1 or more."""
-    num_areas: PositiveInt | None = None
-    """Training areas per environment; 1 or more, null means the scene's own number."""
+    num_areas: AreaCount | None = None
+    """Training areas per environment; 1 to 1000000, null means the scene's own number."""
     seed: Seed = -1
     """Seed of every random generator; 0 to 2147483647, -1 draws one of 0 to 9999."""
-    timeout_wait: PositiveInt = 60
+    timeout_wait: PositiveInt32 = 60
     """How long the environment may take to start or answer, seconds; 1 or more."""
     max_lifetime_restarts: IntOrMinusOne = 10
     """Crashes tolerated per worker; -1 means any number."""
@@ -52,17 +54,17 @@ class EnvironmentSettings(Settings):
 class EngineSettings(Settings):
     """Window and clock of the game engine (``engine_settings``)."""
 
-    width: PositiveInt = 84
+    width: PositiveInt32 = 84
     """Width of the window, pixels; 1 or more."""
-    height: PositiveInt = 84
+    height: PositiveInt32 = 84
     """Height of the window, pixels; 1 or more."""
-    quality_level: Int = 5
+    quality_level: Int32 = 5
     """Quality level of the engine's rendering."""
-    time_scale: PositiveFloat = 20.0
+    time_scale: PositiveFloat32 = 20.0
     """Speed of simulated time relative to real time; above 0."""
-    target_frame_rate: Int = -1
+    target_frame_rate: Int32 = -1
     """Frame rate that the engine aims at, frames per second; -1 means as fast as possible."""
-    capture_frame_rate: Int = 60
+    capture_frame_rate: Int32 = 60
     """Simulated frames per simulated second, frames per second."""
     no_graphics: Bool = False
     """Whether the engine runs without a window and without rendering."""
@@ -93,7 +95,12 @@ class CheckpointSettings(Settings):
     @field_validator("run_id", "initialize_from")
     @classmethod
     def _inside_results(cls, value: str | None) -> str | None:
-        if value is not None and (PurePath(value).is_absolute() or ".." in PurePath(value).parts):
+        if value is None:
+            return value
+        if not value.isprintable():
+            raise problem("it names a folder and must not contain line breaks or control characters")
+        path = PurePath(value)
+        if path.is_absolute() or ".." in path.parts or not path.parts:
             raise problem("it must name a folder inside the results folder")
         return value
 

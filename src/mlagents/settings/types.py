@@ -15,10 +15,17 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from mlagents.settings.base import SETTING
+from mlagents.settings.limits import (
+    FLOAT32_MAX,
+    INT32_MAX,
+    INT64_MAX,
+    MAX_AREAS,
+    MAX_LAYER_WIDTH,
+    MAX_LAYERS,
+)
 
 TRUE_WORDS = frozenset({"true", "yes", "on", "y", "1"})
 FALSE_WORDS = frozenset({"false", "no", "off", "n", "0"})
-INT64_MAX = 2**63 - 1
 
 
 class ScheduleType(StrEnum):
@@ -45,8 +52,10 @@ def to_int(value: object) -> int:
         number = Decimal(value.strip() if isinstance(value, str) else value)
     except InvalidOperation:
         raise problem("it must be a whole number") from None
-    if not number.is_finite() or abs(number) > INT64_MAX or number != number.to_integral_value():
+    if not number.is_finite() or number != number.to_integral_value():
         raise problem("it must be a whole number")
+    if abs(number) > INT64_MAX:
+        raise problem(f"it must be a whole number between -{INT64_MAX} and {INT64_MAX}")
     return int(number)
 
 
@@ -87,7 +96,7 @@ def to_text(value: object) -> str:
     """Read a word or a path; numbers become their text.
 
     Raises:
-        PydanticCustomError: empty, a switch, null, a list or a map.
+        PydanticCustomError: empty, a switch, null, a list or a map, or with a null character.
     """
     if isinstance(value, bool):
         raise problem("it must be text; put it in quotes")
@@ -95,6 +104,8 @@ def to_text(value: object) -> str:
         raise problem("it must be text")
     if not str(value).strip():
         raise problem("it must not be empty; leave the line out instead")
+    if "\0" in str(value):  # no file, argument or name may hold one
+        raise problem("it must not contain a null character")
     return str(value)
 
 
@@ -103,9 +114,14 @@ def describe_range(
 ) -> str:
     """The allowed range in words: "at least 1", "between 0 and 1"."""
     if ge is not None and le is not None:
-        return f"between {ge:g} and {le:g}"
+        return f"between {_bound_text(ge)} and {_bound_text(le)}"
     bounds = [("at least", ge), ("greater than", gt), ("at most", le), ("less than", lt)]
-    return " and ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None)
+    return " and ".join(f"{word} {_bound_text(bound)}" for word, bound in bounds if bound is not None)
+
+
+def _bound_text(bound: float) -> str:
+    """Whole numbers in full: 2147483647 and not 2.14748e+09."""
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"
 
 
 def within(
@@ -128,12 +144,20 @@ def within(
 
 
 Int = Annotated[int, BeforeValidator(to_int)]
+Int32 = Annotated[int, BeforeValidator(to_int), within(ge=-INT32_MAX - 1, le=INT32_MAX)]
 PositiveInt = Annotated[int, BeforeValidator(to_int), within(ge=1)]
+PositiveInt32 = Annotated[int, BeforeValidator(to_int), within(ge=1), within(le=INT32_MAX)]
 NonNegativeInt = Annotated[int, BeforeValidator(to_int), within(ge=0)]
 IntOrMinusOne = Annotated[int, BeforeValidator(to_int), within(ge=-1)]
+Seed = Annotated[int, BeforeValidator(to_int), within(ge=-1, le=INT32_MAX)]
+LayerWidth = Annotated[int, BeforeValidator(to_int), within(ge=1), within(le=MAX_LAYER_WIDTH)]
+LayerCount = Annotated[int, BeforeValidator(to_int), within(ge=0), within(le=MAX_LAYERS)]
+AreaCount = Annotated[int, BeforeValidator(to_int), within(ge=1), within(le=MAX_AREAS)]
 Float = Annotated[float, BeforeValidator(to_float)]
 PositiveFloat = Annotated[float, BeforeValidator(to_float), within(gt=0)]
 NonNegativeFloat = Annotated[float, BeforeValidator(to_float), within(ge=0)]
 UnitFloat = Annotated[float, BeforeValidator(to_float), within(ge=0, le=1)]
+Float32 = Annotated[float, BeforeValidator(to_float), within(ge=-FLOAT32_MAX, le=FLOAT32_MAX)]
+PositiveFloat32 = Annotated[float, BeforeValidator(to_float), within(gt=0), within(le=FLOAT32_MAX)]
 Bool = Annotated[bool, BeforeValidator(to_bool)]
 Text = Annotated[str, BeforeValidator(to_text)]

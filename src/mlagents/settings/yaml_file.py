@@ -5,7 +5,6 @@ Only plain data: no tags that build objects, bounded size, no key twice. Aliases
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import yaml
 
 from mlagents.settings.errors import TrainerConfigError
+from mlagents_envs.near_names import near_names
 
 Location = tuple[str | int, ...]
 """Keys and list indices from the top of the file down to a value."""
@@ -94,15 +94,13 @@ def _suggest_files(path: str, limit: int = 5) -> str:
     wanted = Path(path)
     folders = [wanted if wanted.is_dir() else wanted.parent, *sorted(Path("config").glob("*/"))]
     files = {
-        str(file): file.stem.lower()
+        str(file): file.stem
         for folder in folders
         for pattern in ("*.yaml", "*.yml")
         for file in sorted(folder.glob(pattern))
     }
-    close = difflib.get_close_matches(wanted.stem.lower(), files.values(), n=limit, cutoff=0.6)
-    similar = sorted(
-        (file for file in files if files[file] in close), key=lambda file: close.index(files[file])
-    )
+    close = near_names(wanted.stem, dict.fromkeys(files.values()), limit)
+    similar = [file for name in close for file in files if files[file] == name]
     if similar:
         return f"; did you mean {' or '.join(similar[:limit])}?"
     examples = [file for file in files if Path(file).parent == Path("config/ppo")] or list(files)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 from mlagents_envs.base_env import BaseEnv
 from mlagents_envs.exception import UnityEnvironmentException
+from mlagents_envs.near_names import nearest
 from mlagents_envs.registry.entry_points import build, find_entry_points
 from mlagents_envs.registry.options import EnvironmentOptions
 
@@ -27,8 +27,8 @@ class UnknownEnvironmentException(UnityEnvironmentException):
     def __init__(self, name: str, known: list[str]) -> None:
         self.name = name
         self.known = known
-        nearest = _nearest(name, known)
-        hint = f" Did you mean {nearest!r}?" if nearest else ""
+        meant = nearest(name, known)
+        hint = f" Did you mean {meant!r}?" if meant else ""
         names = ", ".join(known) or "none (is the package installed?)"
         super().__init__(f"There is no environment named {name!r}.{hint} Known environments: {names}.")
 
@@ -116,10 +116,3 @@ def _is_executable_path(text: str) -> bool:
 def _exists(text: str) -> bool:
     """Whether an executable is at ``text``, its suffix given or not."""
     return Path(text).is_file() or any(Path(text + suffix).exists() for suffix in EXECUTABLE_SUFFIXES)
-
-
-def _nearest(name: str, known: list[str]) -> str | None:
-    """The known name most like ``name``, upper and lower case being alike; None if none is near."""
-    by_lower = {candidate.lower(): candidate for candidate in known}
-    matches = difflib.get_close_matches(name.lower(), by_lower, n=1)
-    return by_lower[matches[0]] if matches else None
