@@ -15,6 +15,7 @@ import yaml
 from mlagents.cli.evaluate import main as evaluate_main
 from mlagents.cli.learn import main as learn_main
 from mlagents.settings.loading import build_run_options
+from mlagents_sdk.cli.envs import main as envs_main
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
@@ -41,6 +42,8 @@ def run_command_line(line: str) -> None:
             assert learn_main(arguments) == 0, line
         case "mlagents-evaluate":
             assert evaluate_main(arguments) == 0, line
+        case "mlagents-envs":
+            assert envs_main(arguments) == 0, line
         case "tensorboard":
             assert Path(arguments[-1]).is_dir(), line
         case _:
