@@ -12,13 +12,13 @@ from mlagents.run.training_run import TrainingRun
 from mlagents.settings import RunOptions
 from mlagents.settings.loading import load_run_options
 from mlagents_envs.registry.options import EnvironmentFactory, EnvironmentOptions
-from mlagents_examples import balance_ball, basic, roller_ball
+from mlagents_examples import balance_ball_hard, basic, roller_ball
 
 CONFIGS = Path(__file__).resolve().parents[2] / "config" / "ppo"
 EPISODES = 100
 FACTORIES: dict[str, EnvironmentFactory] = {
     "Basic": basic.make_environment,
-    "3DBallHard": balance_ball.make_hard_environment,
+    "3DBallHard": balance_ball_hard.make_environment,
     "RollerBall": roller_ball.make_environment,
 }
 

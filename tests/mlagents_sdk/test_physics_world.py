@@ -132,7 +132,7 @@ def test_gravity_mass_and_scale_belong_to_one_area() -> None:
     for _ in range(200):
         world.step()
     assert [area.body("ball").position[1] for area in world.areas] == pytest.approx([0.5, 1.5, 0.5], abs=1e-4)
-    model = world._batch.get_model(1)
+    model = world._engine._batch.get_model(1)
     assert model.body("ball").mass[0] == 5.0
     assert model.body("ball").inertia == pytest.approx([0.4 * 5.0 * 1.5**2] * 3)
 
@@ -171,7 +171,7 @@ def test_an_error_of_mujoco_in_one_area_resets_it(monkeypatch: pytest.MonkeyPatc
     def failing_step() -> None:
         raise batch.SimulationError(np.array([2]), "out of memory")
 
-    monkeypatch.setattr(world._batch, "step", failing_step)
+    monkeypatch.setattr(world._engine._batch, "step", failing_step)
     assert world.step() == [2]
     monkeypatch.undo()
     assert world.areas[2].body("ball").position == (1.0, 10.0, 2.0)

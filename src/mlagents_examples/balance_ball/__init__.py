@@ -6,7 +6,8 @@ from mlagents_envs.base_env import BaseEnv
 from mlagents_envs.registry.options import EnvironmentOptions
 from mlagents_examples.balance_ball.agent import BalanceBallAgent
 from mlagents_examples.balance_ball.area import BalanceBallArea, build_scene
-from mlagents_sdk import Academy, DecisionRequester, SavableSdkEnvironment, resolve_num_areas
+from mlagents_examples.hosting import host_single_agents
+from mlagents_sdk import Academy, resolve_num_areas
 from mlagents_sdk.physics import PhysicsWorld
 
 NUM_AREAS = 12
@@ -33,25 +34,5 @@ def make_environment(options: EnvironmentOptions) -> BaseEnv:
     """
     academy = Academy(seed=options.seed, num_areas=resolve_num_areas(options.num_areas, NUM_AREAS))
     world = PhysicsWorld(build_scene(), academy.num_areas)
-    areas = [BalanceBallArea(area) for area in world.areas]
-    agents = [BalanceBallAgent(academy, area) for area in areas]
-    for agent in agents:
-        DecisionRequester(agent, decision_period=DECISION_PERIOD)
-        agent.enable()
-
-    def set_gravity(gravity: float) -> None:
-        for area in areas:
-            area.set_gravity(gravity)
-
-    def simulate() -> None:
-        for index in world.step():
-            agents[index].episode_interrupted()
-
-    academy.environment_parameters.register_callback("gravity", set_gravity)
-    return SavableSdkEnvironment(
-        academy,
-        simulate,
-        save=world.get_state,
-        load=world.set_state,
-        side_channels=options.side_channels,
-    )
+    agents = [BalanceBallAgent(academy, BalanceBallArea(area)) for area in world.areas]
+    return host_single_agents(academy, world, agents, DECISION_PERIOD, options)

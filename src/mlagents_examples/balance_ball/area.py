@@ -100,9 +100,13 @@ class BalanceBallArea:
 
     def set_parameters(self, mass: float, scale: float, gravity: float) -> None:
         """Change the ball's mass (kg) and scale, and gravity (m/s², downwards)."""
+        self.set_mass_and_scale(mass, scale)
+        self.set_gravity(gravity)
+
+    def set_mass_and_scale(self, mass: float, scale: float) -> None:
+        """Change the ball's mass (kg) and scale."""
         self.ball.mass = mass
         self.ball.scale = scale
-        self._area.gravity = (0.0, -gravity, 0.0)
 
     def set_gravity(self, gravity: float) -> None:
         """Change gravity at once (m/s², downwards)."""

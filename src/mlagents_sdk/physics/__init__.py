@@ -14,22 +14,29 @@ handles of its areas::
 
 from __future__ import annotations
 
-from mlagents_sdk.physics.area import TrainingArea
+from mlagents_sdk.physics.area import ALL_LAYERS, RayHit, TrainingArea
 from mlagents_sdk.physics.body import Body, ForceMode, Transform
 from mlagents_sdk.physics.materials import Combine, PhysicsMaterial
 from mlagents_sdk.physics.rotations import Quaternion, Vector
-from mlagents_sdk.physics.scene import Motion, Scene
+from mlagents_sdk.physics.scene import Freeze, Motion, Scene
+from mlagents_sdk.physics.shapes import Shape
+from mlagents_sdk.physics.touching import Contact
 from mlagents_sdk.physics.world import PhysicsWorld
 
 __all__ = [
+    "ALL_LAYERS",
     "Body",
     "Combine",
+    "Contact",
     "ForceMode",
+    "Freeze",
     "Motion",
     "PhysicsMaterial",
     "PhysicsWorld",
     "Quaternion",
+    "RayHit",
     "Scene",
+    "Shape",
     "TrainingArea",
     "Transform",
     "Vector",

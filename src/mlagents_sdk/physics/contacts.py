@@ -30,6 +30,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlagents_sdk.physics.compiled import compiled
+from mlagents_sdk.physics.geometry import rotate_wxyz
+from mlagents_sdk.physics.layout import ENABLED
 
 CONTACT_OFFSET = 0.02
 """Separation below which two colliders interact, metres: the original's 0.01 of each."""
@@ -45,21 +47,6 @@ MAX_DEPENETRATION_SPEED = 10.0
 
 _ITERATIONS = 6  # of the original's solver; one is exact where a sphere has a single contact
 _SPHERE_INERTIA = 0.4  # of a solid sphere of unit mass and radius
-
-
-@compiled
-def rotate_wxyz(
-    w: float, x: float, y: float, z: float, a: float, b: float, c: float
-) -> tuple[float, float, float]:
-    """Vector ``(a, b, c)`` turned by the unit quaternion ``(w, x, y, z)``."""
-    ta = 2.0 * (y * c - z * b)
-    tb = 2.0 * (z * a - x * c)
-    tc = 2.0 * (x * b - y * a)
-    return (
-        a + w * ta + y * tc - z * tb,
-        b + w * tb + z * ta - x * tc,
-        c + w * tc + x * tb - y * ta,
-    )
 
 
 @compiled
@@ -118,6 +105,8 @@ def _gather(
     active: NDArray[np.float64],
     motion: NDArray[np.float64],
     report: NDArray[np.float64],
+    numbers: NDArray[np.float64],
+    other_enabled_at: NDArray[np.int64],
     surfaces: NDArray[np.float64],
     radius: float,
     timestep: float,
@@ -130,7 +119,7 @@ def _gather(
     count = 0
     for k in range(surfaces.shape[0]):
         found, separation, nx, ny, nz = report[5 * k : 5 * k + 5]
-        if found <= 0.0 or separation >= CONTACT_OFFSET:
+        if found <= 0.0 or separation >= CONTACT_OFFSET or numbers[other_enabled_at[k]] == 0.0:
             continue
         contact = active[count]
         count += 1
@@ -177,58 +166,66 @@ def _displace(row: NDArray[np.float64], at: int, shift: NDArray[np.float64]) -> 
 
 @compiled
 def resolve_sphere_contacts(
+    rows: NDArray[np.float64],
     state: NDArray[np.float64],
     reports: NDArray[np.float64],
-    pose_at: NDArray[np.int64],
-    velocity_at: NDArray[np.int64],
-    first_contact: NDArray[np.int64],
+    other_enabled_at: NDArray[np.int64],
+    sphere_at: int,
+    pose_at: int,
+    velocity_at: int,
     surfaces: NDArray[np.float64],
     radius: NDArray[np.float64],
     timestep: float,
 ) -> None:
-    """Correct the spheres of all areas after MuJoCo moved them freely through one step.
+    """Correct the sphere of each area after MuJoCo moved it freely through one step.
 
     Args:
-        state: ``(areas, width)`` state rows, corrected in place.
+        rows: ``(areas, width)`` numbers of the areas, for what is enabled.
+        state: ``(areas, state width)`` of MuJoCo, corrected in place.
         reports: ``(areas, 5 contacts)``: found, separation and normal of each possible contact, measured
             before the step.
-        pose_at: ``(spheres,)`` column of the sphere's position and quaternion in ``state``.
-        velocity_at: ``(spheres,)`` column of its velocity and own-frame angular velocity.
-        first_contact: ``(spheres + 1,)``: contacts of sphere ``i`` are those from ``first_contact[i]``
-            up to ``first_contact[i + 1]``.
-        surfaces: ``(contacts, 3)``: static friction, dynamic friction, bounciness.
-        radius: ``(areas, spheres)``, metres.
+        other_enabled_at: int64 ``(contacts,)``, column in ``rows`` that tells whether the other is there.
+        sphere_at: column of the sphere in ``rows``.
+        pose_at: column of its position and quaternion in ``state``.
+        velocity_at: column of its velocity and own-frame angular velocity in ``state``.
+        surfaces: ``(areas, contacts, 3)``: static friction, dynamic friction, bounciness.
+        radius: ``(areas, 1)``, metres.
         timestep: seconds.
     """
-    active = np.empty((surfaces.shape[0], 13))
+    active = np.empty((surfaces.shape[1], 13))
     free = np.empty(6)
     motion = np.empty(6)
     for area in range(state.shape[0]):
+        if rows[area, sphere_at + ENABLED] == 0.0:
+            continue
         row = state[area]
-        for sphere in range(len(pose_at)):
-            first = first_contact[sphere]
-            last = first_contact[sphere + 1]
-            pose = pose_at[sphere]
-            velocity = velocity_at[sphere]
-            w, x, y, z = row[pose + 3 : pose + 7]
-            wa, wb, wc = row[velocity + 3 : velocity + 6]
-            free[:3] = row[velocity : velocity + 3]
-            free[3], free[4], free[5] = rotate_wxyz(w, x, y, z, wa, wb, wc)
-            report = reports[area, 5 * first : 5 * last]
-            count = _gather(active, free, report, surfaces[first:last], radius[area, sphere], timestep)
-            if count == 0:
-                continue
-            motion[:] = free
-            for _ in range(1 if count == 1 else _ITERATIONS):
-                for k in range(count):
-                    _solve_contact(motion, active[k], active[k, 11])
-            free[:] = (motion - free) * timestep
-            _displace(row, pose, free)
+        w, x, y, z = row[pose_at + 3 : pose_at + 7]
+        wa, wb, wc = row[velocity_at + 3 : velocity_at + 6]
+        free[:3] = row[velocity_at : velocity_at + 3]
+        free[3], free[4], free[5] = rotate_wxyz(w, x, y, z, wa, wb, wc)
+        count = _gather(
+            active,
+            free,
+            reports[area],
+            rows[area],
+            other_enabled_at,
+            surfaces[area],
+            radius[area, 0],
+            timestep,
+        )
+        if count == 0:
+            continue
+        motion[:] = free
+        for _ in range(1 if count == 1 else _ITERATIONS):
             for k in range(count):
-                _solve_contact(motion, active[k], active[k, 12])
-            row[velocity : velocity + 3] = motion[:3]
-            w, x, y, z = row[pose + 3 : pose + 7]
-            wa, wb, wc = rotate_wxyz(w, -x, -y, -z, motion[3], motion[4], motion[5])
-            row[velocity + 3] = wa
-            row[velocity + 4] = wb
-            row[velocity + 5] = wc
+                _solve_contact(motion, active[k], active[k, 11])
+        free[:] = (motion - free) * timestep
+        _displace(row, pose_at, free)
+        for k in range(count):
+            _solve_contact(motion, active[k], active[k, 12])
+        row[velocity_at : velocity_at + 3] = motion[:3]
+        w, x, y, z = row[pose_at + 3 : pose_at + 7]
+        wa, wb, wc = rotate_wxyz(w, -x, -y, -z, motion[3], motion[4], motion[5])
+        row[velocity_at + 3] = wa
+        row[velocity_at + 4] = wb
+        row[velocity_at + 5] = wc

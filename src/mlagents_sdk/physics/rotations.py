@@ -57,6 +57,12 @@ def turned_about_z(rotation: Quaternion, degrees: float) -> Quaternion:
     return (x * c + y * s, y * c - x * s, w * s + z * c, w * c - z * s)
 
 
+def yaw_rotation(degrees: float) -> Quaternion:
+    """Turn about the vertical, clockwise seen from above."""
+    half = degrees * _HALF_RADIAN_PER_DEGREE
+    return (0.0, math.sin(half), 0.0, math.cos(half))
+
+
 def rotate(rotation: Quaternion, vector: Vector) -> Vector:
     """``vector`` of the rotated frame, as seen from the outer frame."""
     x, y, z, w = rotation

@@ -1,31 +1,24 @@
-"""Declares what a training area contains, and compiles it into one MuJoCo model.
-
-Which law holds where two colliders meet is decided here, pair by pair: a dynamic sphere against
-anything that is not dynamic is only *detected* by MuJoCo and resolved by
-:mod:`mlagents_sdk.physics.contacts`; every other pair is left to MuJoCo's solver, with the friction
-that the two materials combine to.
-"""
+"""Declares what a training area contains: the prefab of which a world makes copies."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum
-from itertools import combinations
-
-import mujoco
+from enum import Enum, IntFlag
+from typing import TypedDict, Unpack
 
 from mlagents_sdk.exception import AgentsError
-from mlagents_sdk.physics.contacts import CONTACT_OFFSET
-from mlagents_sdk.physics.materials import ContactSurface, PhysicsMaterial, combine_materials
+from mlagents_sdk.physics.materials import PhysicsMaterial
 from mlagents_sdk.physics.rotations import IDENTITY, Quaternion, Vector
+from mlagents_sdk.physics.shapes import Shape, ShapeKind
 
-_DEFAULT_MATERIAL = PhysicsMaterial()
-_NEVER = 1000.0  # metres: a margin of minus this much keeps MuJoCo from ever pushing at a contact
+MAX_LAYERS = 32
+"""Layers are numbered from 0 up to this."""
 
 
 class Motion(Enum):
-    """Who moves a collider."""
+    """Who moves a body."""
 
     STATIC = "static"
     """Nobody."""
@@ -34,53 +27,79 @@ class Motion(Enum):
     DYNAMIC = "dynamic"
     """Physics."""
 
+    @property
+    def rank(self) -> int:
+        """0 for static, 1 for scripted, 2 for dynamic."""
+        return list(Motion).index(self)
 
-class Shape(Enum):
-    """Geometry of a collider."""
 
-    BOX = "box"
-    SPHERE = "sphere"
+class Freeze(IntFlag):
+    """Directions in which physics does not move a dynamic body; a script still can."""
+
+    NONE = 0
+    POSITION_X = 1
+    POSITION_Y = 2
+    POSITION_Z = 4
+    ROTATION_X = 8
+    ROTATION_Y = 16
+    ROTATION_Z = 32
+    POSITION = 7
+    ROTATION = 56
+    ALL = 63
+
+    def in_mujoco_order(self) -> int:
+        """The flags with y and z swapped."""
+        bits = int(self)
+        return bits & 0b001001 | (bits & 0b010010) << 1 | (bits & 0b100100) >> 1
+
+
+class BodyOptions(TypedDict, total=False):
+    """What can be said about any body, whatever its shape.
+
+    Attributes:
+        motion: who moves it; nobody by default.
+        mass: kilograms; matters for dynamic bodies, as do the two drags; 1 by default.
+        drag: share of the velocity lost per second, 1/s; 0 by default.
+        angular_drag: the same for the angular velocity; 0.05 by default.
+        freeze: axes of the area along and about which physics does not move it.
+        tag: what sensors and callbacks see, ``""`` by default.
+        layer: 0-31, for queries that look at some layers only.
+    """
+
+    motion: Motion
+    mass: float
+    drag: float
+    angular_drag: float
+    freeze: Freeze
+    tag: str
+    layer: int
 
 
 @dataclass(frozen=True, slots=True)
 class Collider:
-    """One rigid thing of the scene; see :class:`Scene` for the meaning of the fields."""
-
-    name: str
-    shape: Shape
-    half_size: Vector
-    position: Vector
-    rotation: Quaternion
-    motion: Motion
-    material: PhysicsMaterial
-    mass: float
-    drag: float
-    angular_drag: float
-
-    @property
-    def unit_inertia(self) -> Vector:
-        """Principal moments of inertia per unit of mass, m², along x, y and z; solid and uniform."""
-        x, y, z = self.half_size
-        if self.shape is Shape.SPHERE:
-            return (0.4 * x * x,) * 3
-        return ((y * y + z * z) / 3.0, (x * x + z * z) / 3.0, (x * x + y * y) / 3.0)
-
-
-@dataclass(frozen=True, slots=True)
-class SphereContact:
-    """A dynamic sphere and a collider that it may touch, to be resolved outside MuJoCo's solver.
+    """One rigid body of the scene; see :class:`BodyOptions` for the fields not listed.
 
     Attributes:
-        sphere: name of the sphere.
-        other: name of the collider.
-        surface: combined coefficients.
-        sensor: name of the MuJoCo sensor that reports the contact.
+        name: unique in the scene.
+        shapes: its colliders.
+        position: of the origin, metres.
+        rotation: ``(x, y, z, w)``.
     """
 
-    sphere: str
-    other: str
-    surface: ContactSurface
-    sensor: str
+    name: str
+    shapes: tuple[Shape, ...]
+    position: Vector
+    rotation: Quaternion
+    motion: Motion = Motion.STATIC
+    mass: float = 1.0
+    drag: float = 0.0
+    angular_drag: float = 0.05
+    freeze: Freeze = Freeze.NONE
+    tag: str = ""
+    layer: int = 0
+
+
+_DEFAULT_MATERIAL = PhysicsMaterial()
 
 
 @dataclass(slots=True)
@@ -90,11 +109,15 @@ class Scene:
     Attributes:
         timestep: seconds per physics step.
         gravity: acceleration, m/s².
+        position_iterations: rounds in which contacts look for where bodies go.
+        velocity_iterations: rounds in which they then look for how fast these are.
         colliders: what was added so far, by name.
     """
 
     timestep: float = 0.02
     gravity: Vector = (0.0, -9.81, 0.0)
+    position_iterations: int = 6
+    velocity_iterations: int = 1
     colliders: dict[str, Collider] = field(default_factory=dict)
 
     def add_box(
@@ -103,11 +126,9 @@ class Scene:
         size: Vector,
         position: Vector = (0.0, 0.0, 0.0),
         rotation: Quaternion = IDENTITY,
-        motion: Motion = Motion.STATIC,
         material: PhysicsMaterial = _DEFAULT_MATERIAL,
-        mass: float = 1.0,
-        drag: float = 0.0,
-        angular_drag: float = 0.05,
+        trigger: bool = False,
+        **body: Unpack[BodyOptions],
     ) -> Scene:
         """Add a box.
 
@@ -116,11 +137,9 @@ class Scene:
             size: full extents along x, y and z, metres.
             position: centre, metres.
             rotation: ``(x, y, z, w)``.
-            motion: who moves it.
             material: its surface.
-            mass: kilograms; matters for dynamic colliders, as do the two drags.
-            drag: share of the velocity lost per second, 1/s.
-            angular_drag: the same for the angular velocity.
+            trigger: whether it lets everything pass and only reports it.
+            body: see :class:`BodyOptions`.
 
         Returns:
             The scene, so that calls can be chained.
@@ -128,10 +147,8 @@ class Scene:
         Raises:
             AgentsError: the name is taken, or a number makes no sense.
         """
-        half = (0.5 * size[0], 0.5 * size[1], 0.5 * size[2])
-        return self._add(
-            Collider(name, Shape.BOX, half, position, rotation, motion, material, mass, drag, angular_drag)
-        )
+        shape = Shape.box(size, material=material, trigger=trigger)
+        return self.add_body(name, (shape,), position, rotation, **body)
 
     def add_sphere(
         self,
@@ -139,143 +156,104 @@ class Scene:
         radius: float,
         position: Vector = (0.0, 0.0, 0.0),
         rotation: Quaternion = IDENTITY,
-        motion: Motion = Motion.STATIC,
         material: PhysicsMaterial = _DEFAULT_MATERIAL,
-        mass: float = 1.0,
-        drag: float = 0.0,
-        angular_drag: float = 0.05,
+        trigger: bool = False,
+        **body: Unpack[BodyOptions],
     ) -> Scene:
         """Add a sphere of a radius in metres; the other arguments are those of :meth:`add_box`."""
-        half = (radius, radius, radius)
-        return self._add(
-            Collider(name, Shape.SPHERE, half, position, rotation, motion, material, mass, drag, angular_drag)
-        )
+        shape = Shape.sphere(radius, material=material, trigger=trigger)
+        return self.add_body(name, (shape,), position, rotation, **body)
 
-    def names(self, motion: Motion) -> list[str]:
-        """Names of the colliders that move in this way, in the order in which they were added."""
-        return [collider.name for collider in self.colliders.values() if collider.motion is motion]
+    def add_capsule(
+        self,
+        name: str,
+        radius: float,
+        height: float,
+        position: Vector = (0.0, 0.0, 0.0),
+        rotation: Quaternion = IDENTITY,
+        material: PhysicsMaterial = _DEFAULT_MATERIAL,
+        trigger: bool = False,
+        **body: Unpack[BodyOptions],
+    ) -> Scene:
+        """Add a capsule along y, ``height`` metres with both caps; see :meth:`add_box`."""
+        shape = Shape.capsule(radius, height, material=material, trigger=trigger)
+        return self.add_body(name, (shape,), position, rotation, **body)
 
-    def sphere_contacts(self) -> list[SphereContact]:
-        """Pairs that :mod:`mlagents_sdk.physics.contacts` resolves, grouped by sphere."""
-        return [
-            SphereContact(ball.name, other.name, combine_materials(ball.material, other.material), sensor)
-            for ball in self.colliders.values()
-            if ball.motion is Motion.DYNAMIC and ball.shape is Shape.SPHERE
-            for other in self.colliders.values()
-            if other.motion is not Motion.DYNAMIC
-            for sensor in (f"{ball.name} on {other.name}",)
-        ]
+    def add_cylinder(
+        self,
+        name: str,
+        radius: float,
+        height: float,
+        position: Vector = (0.0, 0.0, 0.0),
+        rotation: Quaternion = IDENTITY,
+        material: PhysicsMaterial = _DEFAULT_MATERIAL,
+        trigger: bool = False,
+        **body: Unpack[BodyOptions],
+    ) -> Scene:
+        """Add a cylinder along y, which cannot be dynamic; see :meth:`add_box`."""
+        shape = Shape.cylinder(radius, height, material=material, trigger=trigger)
+        return self.add_body(name, (shape,), position, rotation, **body)
 
-    def compile(self) -> mujoco.MjModel:
-        """Build the MuJoCo model of one area.
+    def add_plane(
+        self,
+        name: str,
+        position: Vector = (0.0, 0.0, 0.0),
+        rotation: Quaternion = IDENTITY,
+        material: PhysicsMaterial = _DEFAULT_MATERIAL,
+        **body: Unpack[BodyOptions],
+    ) -> Scene:
+        """Add an endless plane facing its own y axis, solid below; it cannot be dynamic."""
+        shape = Shape(ShapeKind.PLANE, (1.0, 1.0, 1.0), material=material)
+        return self.add_body(name, (shape,), position, rotation, **body)
+
+    def add_body(
+        self,
+        name: str,
+        shapes: Sequence[Shape],
+        position: Vector = (0.0, 0.0, 0.0),
+        rotation: Quaternion = IDENTITY,
+        **body: Unpack[BodyOptions],
+    ) -> Scene:
+        """Add a body of several colliders.
+
+        Args:
+            name: unique in the scene.
+            shapes: its colliders; their density is the same, so their sizes decide where the centre of
+                mass is.
+            position: of its origin, metres.
+            rotation: ``(x, y, z, w)``.
+            body: see :class:`BodyOptions`.
+
+        Returns:
+            The scene, so that calls can be chained.
 
         Raises:
-            AgentsError: the scene is empty, or MuJoCo refuses it.
+            AgentsError: the name is taken, or a number makes no sense.
         """
-        if not self.colliders:
-            raise AgentsError("The scene has no colliders; add at least one before building the areas.")
-        spec = mujoco.MjSpec()
-        spec.option.timestep = self.timestep
-        spec.option.gravity = to_mujoco(self.gravity)
-        # Free rigid bodies have no damping that an implicit integrator would treat better.
-        spec.option.integrator = mujoco.mjtIntegrator.mjINT_EULER
-        spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
-        # A diverged area is found and reset by the world, which has to know about it.
-        spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
-        for collider in self.colliders.values():
-            _add_body(spec, collider)
-        resolved_here = {(pair.sphere, pair.other) for pair in self.sphere_contacts()}
-        for a, b in combinations(self.colliders.values(), 2):
-            if (a.name, b.name) in resolved_here or (b.name, a.name) in resolved_here:
-                continue
-            if Motion.DYNAMIC in (a.motion, b.motion):
-                _add_solved_pair(spec, a, b)
-        for contact in self.sphere_contacts():
-            _add_detected_pair(spec, contact)
-        try:
-            return spec.compile()
-        except ValueError as error:
-            raise AgentsError(f"MuJoCo cannot build the scene: {error}") from error
+        return self._add(Collider(name, tuple(shapes), position, rotation, **body))
+
+    def names(self, motion: Motion) -> list[str]:
+        """Names of the bodies that move in this way, in the order in which they were added."""
+        return [collider.name for collider in self.colliders.values() if collider.motion is motion]
 
     def _add(self, collider: Collider) -> Scene:
         name = collider.name
         if name in self.colliders:
             raise AgentsError(f"The scene has a collider {name!r} already; names must be unique.")
-        if not all(0.0 < half < math.inf for half in collider.half_size):
+        if not collider.shapes:
+            raise AgentsError(f"Body {name!r} has no shapes; give it at least one.")
+        if not all(shape.is_valid for shape in collider.shapes):
             raise AgentsError(f"Collider {name!r}: its size must be positive in every direction.")
         if not 0.0 < collider.mass < math.inf:
             raise AgentsError(f"Collider {name!r}: mass is {collider.mass} kg; it must be positive.")
         if collider.drag < 0.0 or collider.angular_drag < 0.0:
             raise AgentsError(f"Collider {name!r}: drag and angular_drag must not be negative.")
+        if not 0 <= collider.layer < MAX_LAYERS:
+            raise AgentsError(f"Collider {name!r}: layer is {collider.layer}; it must lie in 0-31.")
+        fixed = {ShapeKind.PLANE, ShapeKind.CYLINDER}
+        if collider.motion is Motion.DYNAMIC and any(
+            shape.kind in fixed and not shape.trigger for shape in collider.shapes
+        ):
+            raise AgentsError(f"Collider {name!r}: planes and cylinders cannot be dynamic.")
         self.colliders[name] = collider
         return self
-
-
-def to_mujoco(vector: Vector) -> list[float]:
-    """A position, velocity or size in MuJoCo's frame: right-handed with z up, so y and z swap."""
-    return [vector[0], vector[2], vector[1]]
-
-
-def rotation_to_mujoco(rotation: Quaternion) -> list[float]:
-    """A quaternion in MuJoCo's frame and order, ``[w, x, y, z]``; the mirror turns angles around."""
-    x, y, z, w = rotation
-    return [w, -x, -z, -y]
-
-
-def _add_body(spec: mujoco.MjSpec, collider: Collider) -> None:
-    body = spec.worldbody.add_body(
-        name=collider.name,
-        pos=to_mujoco(collider.position),
-        quat=rotation_to_mujoco(collider.rotation),
-        mocap=collider.motion is Motion.SCRIPTED,
-    )
-    sphere = collider.shape is Shape.SPHERE
-    body.add_geom(
-        name=collider.name,
-        type=mujoco.mjtGeom.mjGEOM_SPHERE if sphere else mujoco.mjtGeom.mjGEOM_BOX,
-        size=[collider.half_size[0], 0.0, 0.0] if sphere else to_mujoco(collider.half_size),
-        mass=collider.mass,
-        contype=0,  # pairs are listed one by one, because each has its own friction
-        conaffinity=0,
-    )
-    if collider.motion is Motion.DYNAMIC:
-        body.add_freejoint()
-
-
-def _add_solved_pair(spec: mujoco.MjSpec, a: Collider, b: Collider) -> None:
-    friction = combine_materials(a.material, b.material).dynamic_friction
-    spec.add_pair(
-        geomname1=a.name,
-        geomname2=b.name,
-        condim=3 if friction > 0.0 else 1,
-        friction=[friction, friction, 0.0, 0.0, 0.0],
-        # MuJoCo's friction lifts what slides, the more so the stiffer the contact. A time constant of five
-        # steps keeps the hops of a fast box to some centimetres and lets one at rest sink in by a millimetre.
-        solref=[5.0 * spec.option.timestep, 1.0],
-        solimp=[0.99, 0.99, 0.001, 0.5, 2.0],
-    )
-
-
-def _add_detected_pair(spec: mujoco.MjSpec, contact: SphereContact) -> None:
-    spec.add_pair(
-        geomname1=contact.other,
-        geomname2=contact.sphere,
-        condim=1,
-        margin=-_NEVER,
-        gap=_NEVER + CONTACT_OFFSET,
-    )
-    fields = mujoco.mjtConDataField
-    reported = (fields.mjCONDATA_FOUND, fields.mjCONDATA_DIST, fields.mjCONDATA_NORMAL)
-    spec.add_sensor(
-        name=contact.sensor,
-        type=mujoco.mjtSensor.mjSENS_CONTACT,
-        objtype=mujoco.mjtObj.mjOBJ_GEOM,
-        objname=contact.other,
-        reftype=mujoco.mjtObj.mjOBJ_GEOM,
-        refname=contact.sphere,
-        intprm=[
-            sum(1 << int(field.value) for field in reported),
-            1,  # of several contacts keep the deepest
-            1,  # and only that one
-        ],
-    )

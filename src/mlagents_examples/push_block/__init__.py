@@ -1,0 +1,38 @@
+"""PushBlock: push a block into the goal along one side of the floor, in 32 areas at once."""
+
+from __future__ import annotations
+
+from mlagents_envs.base_env import BaseEnv
+from mlagents_envs.registry.options import EnvironmentOptions
+from mlagents_examples.hosting import host_single_agents
+from mlagents_examples.push_block.agent import PushBlockAgent
+from mlagents_examples.push_block.area import PushBlockArea, build_scene
+from mlagents_sdk import Academy, resolve_num_areas
+from mlagents_sdk.physics import PhysicsWorld
+
+NUM_AREAS = 32
+"""Areas of the scene when nobody asks for another number."""
+
+DECISION_PERIOD = 5
+"""Physics steps per decision."""
+
+__all__ = [
+    "DECISION_PERIOD",
+    "NUM_AREAS",
+    "PushBlockAgent",
+    "PushBlockArea",
+    "build_scene",
+    "make_environment",
+]
+
+
+def make_environment(options: EnvironmentOptions) -> BaseEnv:
+    """Build PushBlock; registered as the environment ``PushBlock``.
+
+    Args:
+        options: seed, number of areas and side channels are used.
+    """
+    academy = Academy(seed=options.seed, num_areas=resolve_num_areas(options.num_areas, NUM_AREAS))
+    world = PhysicsWorld(build_scene(), academy.num_areas)
+    agents = [PushBlockAgent(academy, PushBlockArea(area)) for area in world.areas]
+    return host_single_agents(academy, world, agents, DECISION_PERIOD, options)
