@@ -1,4 +1,4 @@
-"""Race our trainer against the peer's: ``python -m benchmarks``. See the README beside this file."""
+"""Race our trainer and our wire against the peer's: ``python -m benchmarks``. The README says how."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from benchmarks import report
+from benchmarks import report, wire
 from benchmarks.contestants import Contestant, ContestantError
 from benchmarks.peer.install import DEFAULT_VENV, InstallError, install
 from benchmarks.race import Result, race
 
 LATEST = Path(__file__).with_name("latest.json")
 BUILT_IN, BUILT_IN_AGENTS = "3DBall", 12
+WIRE_TURNS = 4
+"""A step over the wire is a handful of wake-ups of threads, which whatever else runs delays; so its rounds
+are short and many, and the median is over those that nothing disturbed."""
 BUSY = 0.7
 """Load, in running processes, above which other programs are likely to distort the result."""
 
@@ -22,6 +25,14 @@ BUSY = 0.7
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--agents", type=int, nargs="*", default=[12, 100, 1000], metavar="N")
+    parser.add_argument(
+        "--wire-agents",
+        type=int,
+        nargs="*",
+        default=[1, 12, 100, 1000],
+        metavar="N",
+        help="none to leave it out",
+    )
     parser.add_argument("--rounds", type=int, default=5, help="rounds per side (default 5)")
     parser.add_argument("--seconds", type=float, default=8.0, help="least duration of a round (default 8)")
     parser.add_argument("--seed", type=int, default=0)
@@ -51,6 +62,13 @@ def measure_training(agents: int, peer_python: Path | None, options: argparse.Na
     return Result("PPO, synthetic environment", agents, sides["ours"], sides.get("peer"))
 
 
+def measure_wire(agents: int, peer_python: Path | None, options: argparse.Namespace) -> Result:
+    """Race at stepping a game over gRPC, with `agents` agents."""
+    say(f"wire, {agents} agents: warming up")
+    rounds, seconds = WIRE_TURNS * options.rounds, options.seconds / 4 / WIRE_TURNS
+    return wire.measure(agents, peer_python, rounds, seconds, say)
+
+
 def measure_built_in(options: argparse.Namespace) -> list[Result]:
     """Measure 3DBall alone and in training, taking turns."""
     say(f"{BUILT_IN}: warming up")
@@ -70,6 +88,7 @@ def main() -> int:
     try:
         peer_python = None if options.no_peer else install(options.peer_venv, options.peer_python)
         results = [measure_training(agents, peer_python, options) for agents in options.agents]
+        results += [measure_wire(agents, peer_python, options) for agents in options.wire_agents]
         if not options.no_built_in:
             results += measure_built_in(options)
     except (InstallError, ContestantError) as error:

@@ -17,15 +17,17 @@ from benchmarks.rounds import PHASES
 def table(results: Sequence[Result]) -> str:
     """The results as text: a line each, the range over the rounds in brackets."""
     lines = [
-        f"{'':<28}{'agents':>7}{'peer':>22}{'ours':>26}{'ratio':>8}   where our time goes",
-        f"{'':<28}{'':>7}{'agent-steps/s':>22}{'agent-steps/s':>26}",
+        f"{'':<28}{'agents':>7}{'peer':>26}{'ours':>33}{'ratio':>8}   where our time goes",
+        f"{'':<28}{'':>7}{'agent-steps/s':>26}{'agent-steps/s':>33}",
     ]
     for result in results:
         peer = "" if result.peer is None else _rate(result.peer)
         ratio = "" if result.ratio is None else f"{result.ratio:.1f}x"
-        shares = ", ".join(f"{phase} {result.ours.shares[phase]:.0%}" for phase in PHASES)
+        shares = ", ".join(
+            f"{phase} {share:.0%}" for phase in PHASES if (share := result.ours.shares[phase]) > 0
+        )
         lines.append(
-            f"{result.name:<28}{result.agents:>7}{peer:>22}{_rate(result.ours):>26}{ratio:>8}   {shares}"
+            f"{result.name:<28}{result.agents:>7}{peer:>26}{_rate(result.ours):>33}{ratio:>8}   {shares}"
         )
     return "\n".join(lines)
 

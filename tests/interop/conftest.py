@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from benchmarks.peer.install import DEFAULT_VENV, InstallError, install
 
+if TYPE_CHECKING:
+    from wire_play import Play
+
+pytest.register_assert_rewrite("wire_play")  # its assertions shall explain themselves too
 HERE = Path(__file__).resolve().parent
 
 
@@ -36,3 +42,11 @@ def built_3dball(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("builds") / "3DBall.x86_64"
     subprocess.run([sys.executable, "-m", "mlagents_sdk.cli.envs", "build", "3DBall", str(path)], check=True)
     return path
+
+
+@pytest.fixture
+def play(peer_python: Path, tmp_path: Path) -> Callable[[str], Play]:
+    """Makes the scripted game of a name."""
+    from wire_play import Play
+
+    return lambda name: Play(peer_python, tmp_path, name)
