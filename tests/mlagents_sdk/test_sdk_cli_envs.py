@@ -102,7 +102,7 @@ def test_list_describes_environments_without_importing_them(
     assert envs.main(["list"]) == 0
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert "Wanderers walk about and choose." in lines
-    assert "Broken     Says what it is about, but cannot be imported." in lines
+    assert "Broken Says what it is about, but cannot be imported." in lines
     assert "Failing" in lines
     assert "wanderers_environment" not in sys.modules
 
