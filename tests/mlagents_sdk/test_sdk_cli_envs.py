@@ -85,7 +85,12 @@ def processes() -> Iterator[list[subprocess.Popen[str]]]:
 
 def start(processes: list[subprocess.Popen[str]], *command: object) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [str(part) for part in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a suite that runs in the background inherits an ignored SIGINT, and would pass it on
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     processes.append(process)
     return process
