@@ -6,9 +6,9 @@ usage: peer_drives.py EXECUTABLE SEED STEPS BASE_PORT OUT.npz
 import sys
 
 import numpy as np
-from mlagents_envs.environment import UnityEnvironment
 
 from mlagents_envs.base_env import ActionTuple
+from mlagents_envs.environment import UnityEnvironment
 
 
 def main(executable, seed, steps, base_port, out):
