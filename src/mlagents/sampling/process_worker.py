@@ -1,0 +1,275 @@
+"""An environment in a process of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from multiprocessing.shared_memory import SharedMemory
+from typing import Any
+
+import cloudpickle  # type: ignore[import-untyped]
+
+from mlagents.sampling.shared_columns import SharedColumns, needed_bytes
+from mlagents.sampling.worker import StepBatch
+from mlagents.sampling.worker_process import run_worker
+from mlagents.settings.errors import EnvironmentFailure
+from mlagents_envs import exception
+from mlagents_envs.base_env import ActionTuple, BaseEnv, BehaviorSpec
+from mlagents_envs.exception import UnityException
+from mlagents_envs.side_channel.incoming_message import IncomingMessage
+from mlagents_envs.side_channel.side_channel import SideChannel
+
+_GRACE = 10.0
+"""Seconds that a worker gets to close before it is killed."""
+
+
+class WorkerCrash(exception.UnityCommunicationException):
+    """A worker died, hung or spoke nonsense; another may be started in its place.
+
+    Args:
+        index: index of the worker.
+        name: what its environment is called.
+        reason: what happened, completing "Environment 3 (name) ...".
+    """
+
+    def __init__(self, index: int, name: str, reason: str) -> None:
+        self.index = index
+        super().__init__(f"Environment {index} ({name}) {reason}.")
+
+
+class RemoteError(Exception):
+    """Stands for an exception in another process: named like it, with its traceback as a note."""
+
+
+def _remote_error(kind: str, text: str, trace: str) -> Exception:
+    error: Exception = type(kind, (RemoteError,), {})(text)
+    error.add_note(f"In the process of the environment:\n{trace}")
+    return error
+
+
+class ProcessWorker:
+    """Runs one environment in another process and exchanges columns with it through shared memory.
+
+    Args:
+        build: makes the environment, given the side channels that it talks through; pickled by value.
+        name: what the environment is called in messages.
+        index: index of the worker.
+        channels: the trainer's side channels. What they have queued goes to the worker with the next step
+            or reset (see :meth:`queue_messages`); what the worker says is handed to them.
+        timeout: longest time that a start, reset or step may take, seconds.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[Sequence[SideChannel]], BaseEnv],
+        name: str,
+        index: int,
+        channels: Sequence[SideChannel] = (),
+        timeout: float = 60.0,
+    ) -> None:
+        self._name = name
+        self._index = index
+        self._channels = list(channels)
+        self._timeout = timeout
+        self._specs: dict[str, BehaviorSpec] = {}
+        self._columns: dict[str, SharedColumns] = {}
+        self._outbox: list[tuple[int, bytes]] = []
+        self._deadline = time.monotonic() + timeout
+        context = multiprocessing.get_context("spawn")
+        self.connection: Connection
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(
+            target=run_worker,
+            args=(theirs, cloudpickle.dumps(build), [channel.channel_id for channel in self._channels]),
+            name=f"environment-{index}",
+            daemon=True,
+        )
+        with _without_main_module():
+            self._process.start()
+        theirs.close()
+        self._is_built = False
+
+    @property
+    def index(self) -> int:
+        """Index of the worker."""
+        return self._index
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the worker."""
+        return self._process.pid
+
+    def queue_messages(self, messages: Sequence[tuple[int, bytes]]) -> None:
+        """Send side-channel messages with the next step or reset, as (index of the channel, payload)."""
+        self._outbox += messages
+
+    def reset(self) -> None:
+        """Start a reset; the first observations wait to be received."""
+        self._wait_until_built()
+        self._send("reset", self._take_outbox())
+
+    def submit(self, actions: Mapping[str, ActionTuple]) -> None:
+        """Start a step with actions by behavior id; agents without actions get zeros."""
+        counts = {
+            behavior_id: self._columns[behavior_id].write_actions(action)
+            for behavior_id, action in actions.items()
+        }
+        self._send("step", counts, self._take_outbox())
+
+    def receive(self) -> list[StepBatch]:
+        """Wait for the running reset or step, and return what happened, one batch per behavior.
+
+        The batches are views of shared memory, valid until the next :meth:`submit` or :meth:`reset`.
+
+        Raises:
+            WorkerCrash: the process died, or took too long.
+            UnityException: the environment raised it.
+            EnvironmentFailure: the environment has a bug.
+        """
+        while True:
+            kind, *content = self._receive()
+            if kind == "grow":
+                self._grow(*content)
+                continue
+            counts, messages = self._expect(kind, "steps", content)
+            for channel, payload in messages:
+                self._channels[channel].on_message_received(IncomingMessage(payload))
+            return [
+                StepBatch(
+                    self._index, behavior_id, *self._columns[behavior_id].read_steps(decisions, terminals)
+                )
+                for behavior_id, decisions, terminals in counts
+            ]
+
+    def behavior_specs(self) -> Mapping[str, BehaviorSpec]:
+        """Specs of the behaviors announced so far, by behavior id."""
+        return self._specs
+
+    def get_state(self) -> dict[str, Any] | None:
+        """State of the environment between two steps, None where it cannot be saved."""
+        self._send("get_state")
+        kind, *content = self._receive()
+        state: dict[str, Any] | None = self._expect(kind, "state", content)[0]
+        return state
+
+    def set_state(self, state: dict[str, Any]) -> bool:
+        """Continue from a state of :meth:`get_state`; False where the environment cannot."""
+        self._wait_until_built()
+        self._send("set_state", state)
+        kind, *content = self._receive()
+        while kind == "grow":
+            self._grow(*content)
+            kind, *content = self._receive()
+        return bool(self._expect(kind, "done", content)[0])
+
+    def kill(self) -> None:
+        """End the process at once and give back its memory."""
+        self._process.kill()
+        self._process.join()
+        self._release()
+
+    def close(self) -> None:
+        """End the process, by force if it does not follow, and give back its memory."""
+        with suppress(OSError, ValueError):
+            self.connection.send(("close",))
+        self._process.join(_GRACE)
+        if self._process.is_alive():
+            self._process.terminate()
+            self._process.join(1.0)
+        self.kill()
+
+    # -- talking to the process ------------------------------------------------------------------------
+
+    def _wait_until_built(self) -> None:
+        if not self._is_built:
+            kind, *content = self._receive()
+            self._expect(kind, "done", content)
+            self._is_built = True
+
+    def _send(self, *message: object) -> None:
+        self._deadline = time.monotonic() + self._timeout
+        try:
+            self.connection.send(message)
+        except (OSError, ValueError):
+            raise self._crash() from None
+
+    def _receive(self) -> tuple[Any, ...]:
+        try:
+            if not self.connection.poll(max(0.0, self._deadline - time.monotonic())):
+                raise WorkerCrash(
+                    self._index, self._name, f"did not answer for {self._timeout:g} s (--timeout-wait)"
+                )
+            answer: tuple[Any, ...] = self.connection.recv()
+        except (EOFError, OSError):
+            raise self._crash() from None
+        return answer
+
+    def _crash(self) -> WorkerCrash:
+        self._process.join(1.0)
+        code = self._process.exitcode
+        how = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
+        return WorkerCrash(self._index, self._name, f"died {how}")
+
+    def _expect(self, kind: object, wanted: str, content: list[Any]) -> list[Any]:
+        if kind == wanted:
+            return content
+        if kind == "unity":
+            error_class = getattr(exception, str(content[0]), UnityException)
+            if error_class is exception.UnityWorkerInUseException:
+                error_class = exception.UnityEnvironmentException
+            raise error_class(content[1])
+        if kind == "failure":
+            doing, *error = content
+            cause = _remote_error(*error)
+            raise EnvironmentFailure(self._name, doing, cause) from cause
+        raise WorkerCrash(self._index, self._name, f"answered '{kind}' where '{wanted}' was due")
+
+    def _take_outbox(self) -> list[tuple[int, bytes]]:
+        taken, self._outbox = self._outbox, []
+        return taken
+
+    def _grow(self, behavior_id: str, spec: BehaviorSpec, rows: int) -> None:
+        """Give a behavior a block for at least ``rows`` agents, twice as many as before."""
+        old = self._columns.get(behavior_id)
+        capacity = rows if old is None else max(rows, 2 * old.capacity)
+        memory = SharedMemory(create=True, size=max(1, needed_bytes(spec, capacity)))
+        self._release_columns(behavior_id)
+        self._specs[behavior_id] = spec
+        self._columns[behavior_id] = SharedColumns(memory, spec, capacity)
+        self.connection.send((memory.name, capacity))
+
+    def _release_columns(self, behavior_id: str) -> None:
+        columns = self._columns.pop(behavior_id, None)
+        if columns is None:
+            return
+        columns.release()
+        with suppress(BufferError):  # somebody still holds a view; the name goes all the same
+            columns.memory.close()
+        columns.memory.unlink()
+
+    def _release(self) -> None:
+        self.connection.close()
+        for behavior_id in list(self._columns):
+            self._release_columns(behavior_id)
+
+
+@contextmanager
+def _without_main_module() -> Iterator[None]:
+    """Keep a new process from running the user's script again.
+
+    A process that is spawned imports the main module first, and a script without a ``__main__`` guard would
+    start another training. Nothing of it is needed: what the worker runs is pickled by value.
+    """
+    main = sys.modules["__main__"]
+    hidden: dict[str, Any] = {
+        name: vars(main).pop(name) for name in ("__file__", "__spec__") if name in vars(main)
+    }
+    main.__spec__ = None
+    try:
+        yield
+    finally:
+        vars(main).update(hidden)
