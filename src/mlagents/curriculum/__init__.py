@@ -1,0 +1,1 @@
+"""Curricula: environment parameters that change as a behavior learns."""
