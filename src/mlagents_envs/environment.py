@@ -83,6 +83,8 @@ class UnityEnvironment(BaseEnv):
 
     Attributes:
         academy_capabilities: what the game can do.
+        package_version: version of the package that the game was built with, as it says.
+        communication_version: version of the protocol that the game speaks.
 
     Raises:
         UnityEnvironmentException: there is no such executable, it cannot be started, it ended before it
@@ -272,7 +274,8 @@ class UnityEnvironment(BaseEnv):
         game = self._session.handshake(make_input)
         self._announce(game.brain_parameters)
         self.academy_capabilities = game.capabilities
-        self._package_version = game.package_version
+        self.package_version = game.package_version
+        self.communication_version = game.communication_version
         if not game.capabilities.baseRLCapabilities:
             logger.warning(
                 "The environment (package %s) does not say what it can do; parts of the protocol may be "
