@@ -320,7 +320,7 @@ class UnityEnvironment(BaseEnv):
             info = first_agent(name, message.raw, *message.agents[name])
             if info is None:
                 continue
-            formats = sensor_formats(name, info, self._package_version)
+            formats = sensor_formats(name, info, self.package_version)
             spec = make_behavior_spec(self._announced.pop(name), formats)
             self._specs[name] = spec
             self._decoders[name] = StepsDecoder(name, spec, formats)

@@ -119,9 +119,7 @@ def _memory_text() -> str:
 
 def check_kernels() -> Iterator[Finding]:
     """Whether compiled kernels are kept, so that they are not compiled at every start."""
-    import numba
-
-    folder = numba.config.CACHE_DIR or str(Path(__file__).parent / "__pycache__")
+    folder = os.environ.get("NUMBA_CACHE_DIR") or str(Path(__file__).parent / "__pycache__")
     if os.access(folder, os.W_OK) or not Path(folder).exists():
         yield ok("compiled kernels", "are kept between starts")
     else:
