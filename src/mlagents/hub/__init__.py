@@ -1,0 +1,1 @@
+"""Sharing trained models on the Hugging Face Hub; needs the optional package ``huggingface-hub``."""
