@@ -223,7 +223,7 @@ def test_environments_that_cannot_be_built_say_why() -> None:
     worker = ProcessWorker(functools.partial(build, name="3DBal"), "3DBal", 0)
     try:
         with pytest.raises(UnityException, match="no environment named '3DBal'"):
-            worker.reset()
+            play(worker, 1)
     finally:
         worker.close()
 

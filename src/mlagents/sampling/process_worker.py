@@ -99,6 +99,11 @@ class ProcessWorker:
         return self._index
 
     @property
+    def deadline(self) -> float:
+        """Moment of ``time.monotonic`` until which the answer that is due may take."""
+        return self._deadline
+
+    @property
     def pid(self) -> int | None:
         """Process id of the worker."""
         return self._process.pid
@@ -108,8 +113,7 @@ class ProcessWorker:
         self._outbox += messages
 
     def reset(self) -> None:
-        """Start a reset; the first observations wait to be received."""
-        self._wait_until_built()
+        """Start a reset, which may still have to wait for the environment to be built."""
         self._send("reset", self._take_outbox())
 
     def submit(self, actions: Mapping[str, ActionTuple]) -> None:
@@ -130,6 +134,7 @@ class ProcessWorker:
             UnityException: the environment raised it.
             EnvironmentFailure: the environment has a bug.
         """
+        self._wait_until_built()
         while True:
             kind, *content = self._receive()
             if kind == "grow":
