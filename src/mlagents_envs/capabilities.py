@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mlagents_envs.base_env import ActionTuple, BehaviorName
 
 
@@ -20,6 +23,24 @@ class PlaysHeuristic(Protocol):
 
     def heuristic_actions(self, behavior_name: BehaviorName) -> ActionTuple:
         """Actions that the environment itself would choose for the agents asking for a decision.
+
+        Returns:
+            Rows in the order of the current ``DecisionSteps`` of the behavior.
+
+        Raises:
+            UnityActionException: unknown behavior.
+        """
+
+
+@runtime_checkable
+class PlaysExpert(Protocol):
+    """An environment whose agents may have a scripted expert, from whom to record demonstrations."""
+
+    def has_expert(self, behavior_name: BehaviorName) -> bool:
+        """True when the agents of this behavior have an expert, or a heuristic to take its place."""
+
+    def expert_actions(self, behavior_name: BehaviorName) -> ActionTuple:
+        """Actions that the experts would choose for the agents asking for a decision.
 
         Returns:
             Rows in the order of the current ``DecisionSteps`` of the behavior.
@@ -43,3 +64,23 @@ class SavesState(Protocol):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from a state returned by :meth:`get_state`."""
+
+
+@runtime_checkable
+class ShowsScene(Protocol):
+    """An environment that can be looked at by a person."""
+
+    @property
+    def can_render(self) -> bool:
+        """Whether :meth:`render` has something to show."""
+
+    def render(self, height: int = 480, width: int = 640) -> NDArray[np.uint8]:
+        """Picture of the scene as it is now.
+
+        Args:
+            height: pixels.
+            width: pixels.
+
+        Returns:
+            uint8 ``(height, width, 3)``, the top row first.
+        """

@@ -13,9 +13,9 @@ Typical use::
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnxruntime
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from mlagents_envs.base_env import ActionTuple, AgentId, BehaviorSpec, DecisionSteps, TerminalSteps
 from mlagents_envs.exception import UnityPolicyException
+from mlagents_envs.inference_inputs import OPTIONAL_INPUTS, AgentMemories, OptionalInputs, input_type
 from mlagents_envs.logging_util import get_logger
 
 logger = get_logger(__name__)
@@ -43,6 +44,7 @@ class OnnxPolicy:
         seed: seed of the sampling inside the model. ONNX Runtime has one seed per process, read when a
             model is loaded; it is set here, so models that others load later start from it too. Equal
             seeds give equal actions for equal calls; 0 to 2147483647.
+        device: "cpu", or "cuda" for an NVIDIA GPU.
 
     Attributes:
         version: version of the model's layout.
@@ -55,16 +57,23 @@ class OnnxPolicy:
 
     Raises:
         ValueError: the seed is out of range.
-        UnityPolicyException: the file is missing or no model, its version is not supported, or inputs
-            or outputs are missing.
+        UnityPolicyException: the file is missing or no model, its version is not supported, inputs or
+            outputs are missing, or the device is not there.
     """
 
-    def __init__(self, path: str | Path, deterministic: bool = False, seed: int = 0) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        deterministic: bool = False,
+        seed: int = 0,
+        device: Literal["cpu", "cuda"] = "cpu",
+    ) -> None:
         if not 0 <= seed <= MAX_SEED:
             raise ValueError(f"seed is {seed}; it must be between 0 and {MAX_SEED}.")
         self.path = Path(path)
-        self._session = _open_session(self.path, seed)
+        self._session = _open_session(self.path, seed, device)
         inputs = {node.name: node.shape for node in self._session.get_inputs()}
+        self._types = {node.name: input_type(node.type) for node in self._session.get_inputs()}
         outputs = {node.name for node in self._session.get_outputs()}
         constants = self._run_once(inputs, outputs)
         self.version = self._check_version(constants)
@@ -83,7 +92,10 @@ class OnnxPolicy:
         self._fetch = [f"{prefix}continuous_actions"] if self.continuous_size else []
         self._fetch += [f"{prefix}discrete_actions"] if self.discrete_branches else []
         self._fetch += ["recurrent_out"] if self.memory_size else []
-        self._memories = _Memories(self.memory_size)
+        self._memories = AgentMemories(self.memory_size)
+        optional = {name: kind for name, kind in self._types.items() if name in OPTIONAL_INPUTS}
+        self._optional = OptionalInputs(optional, self.continuous_size, len(self.discrete_branches), seed)
+        self._remembers = bool(self.memory_size) or "prev_action" in optional
 
     def check(self, behavior_spec: BehaviorSpec, behavior_name: str = "") -> None:
         """Compare the model with the behavior that it is to play.
@@ -130,18 +142,17 @@ class OnnxPolicy:
             UnityPolicyException: the observations do not fit the model, or it gave NaN or infinite
                 actions.
         """
-        if self.memory_size and terminal_steps is not None:
-            self._memories.drop(terminal_steps.agent_id.tolist())
+        if self._remembers and terminal_steps is not None:
+            self.forget(terminal_steps.agent_id.tolist())
         n = len(decision_steps)
         continuous: NDArray[Any] = np.zeros((n, self.continuous_size), dtype=np.float32)
         discrete: NDArray[Any] = np.zeros((n, len(self.discrete_branches)), dtype=np.int32)
         if n == 0:
             return ActionTuple(continuous, discrete)
-        feed = self._feed(decision_steps)
-        slots: NDArray[np.intp] | None = None
+        agent_ids: list[AgentId] = decision_steps.agent_id.tolist()
+        feed = self._feed(decision_steps) | self._optional.feed(agent_ids)
         if self.memory_size:
-            slots = self._memories.slots(decision_steps.agent_id.tolist())
-            feed["recurrent_in"] = self._memories.values[slots][:, None, :]
+            feed["recurrent_in"] = self._memories.read(agent_ids)[:, None, :]
         results = iter(self._run(self._fetch, feed))
         if self.continuous_size:
             continuous = next(results)
@@ -149,16 +160,31 @@ class OnnxPolicy:
                 raise UnityPolicyException(f"The model {self.path} gave NaN or infinite actions.")
         if self.discrete_branches:
             discrete = next(results)
-        if slots is not None:
-            self._memories.values[slots] = next(results).reshape(n, self.memory_size)
+            self._optional.remember(agent_ids, discrete)
+        if self.memory_size:
+            self._memories.write(agent_ids, next(results).reshape(n, self.memory_size))
         return ActionTuple(continuous, discrete)
+
+    def forget(self, agent_ids: Sequence[AgentId]) -> None:
+        """Drop the memory of agents whose episode is over."""
+        self._memories.drop(agent_ids)
+        self._optional.drop(agent_ids)
 
     def reset(self) -> None:
         """Forget the memory of all agents; call it when the environment is reset."""
-        self._memories = _Memories(self.memory_size)
+        self._memories.clear()
+        self._optional.clear()
 
-    def _feed(self, decision_steps: DecisionSteps) -> dict[str, NDArray[np.float32]]:
-        """Inputs of the model, all but the memory."""
+    def get_memories(self) -> dict[str, NDArray[Any]]:
+        """Memories of all agents, for saving."""
+        return self._memories.get_state()
+
+    def set_memories(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Put back the memories of :meth:`get_memories`."""
+        self._memories.set_state(state)
+
+    def _feed(self, decision_steps: DecisionSteps) -> dict[str, NDArray[Any]]:
+        """Inputs of the model, all but the memory and the optional ones."""
         feed = {
             f"obs_{index}": np.ascontiguousarray(column, dtype=np.float32)
             for index, column in enumerate(decision_steps.obs)
@@ -172,7 +198,7 @@ class OnnxPolicy:
             feed["action_masks"] = allowed
         return feed
 
-    def _run(self, fetch: list[str], feed: dict[str, NDArray[np.float32]]) -> list[NDArray[Any]]:
+    def _run(self, fetch: list[str], feed: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         try:
             return list(self._session.run(fetch, feed))
         except Exception as error:  # ONNX Runtime has no common base class for its errors
@@ -186,14 +212,15 @@ class OnnxPolicy:
         """Shapes of ``obs_0``, ``obs_1``, …; refuses inputs that nobody could fill."""
         names = sorted(name for name in inputs if name.startswith("obs_"))
         expected = [f"obs_{index}" for index in range(len(names))]
-        unknown = set(inputs) - set(expected) - {"action_masks", "recurrent_in"}
+        unknown = set(inputs) - set(expected) - {"action_masks", "recurrent_in"} - OPTIONAL_INPUTS
         if unknown or not names:
             problem = f"{sorted(unknown)} cannot be filled" if unknown else "there is no observation"
             raise UnityPolicyException(
                 f"The model {self.path} has the inputs {sorted(inputs)}, but obs_0, obs_1, …, action_masks "
                 f"and recurrent_in are expected; {problem}."
             )
-        fixed = [name for name, shape in inputs.items() if isinstance(shape[0], int)]
+        scalars = {"batch_size", "sequence_length"}
+        fixed = [name for name, shape in inputs.items() if name not in scalars and isinstance(shape[0], int)]
         if fixed:
             raise UnityPolicyException(
                 f"The model {self.path} fixes the number of agents in the inputs {fixed}. "
@@ -206,7 +233,7 @@ class OnnxPolicy:
     def _run_once(self, inputs: dict[str, list[Any]], outputs: set[str]) -> dict[str, NDArray[Any]]:
         """All outputs for one agent on zeros, which is also how the constants are read."""
         feed = {
-            name: np.zeros([size if isinstance(size, int) else 1 for size in shape], dtype=np.float32)
+            name: np.zeros([size if isinstance(size, int) else 1 for size in shape], self._types[name])
             for name, shape in inputs.items()
         }
         fetch = sorted(outputs)
@@ -264,56 +291,24 @@ class OnnxPolicy:
         return not lacking
 
 
-class _Memories:
-    """Memory of each agent: one row of a dense array, handed out by agent id.
-
-    Args:
-        size: floats per agent.
-    """
-
-    def __init__(self, size: int) -> None:
-        self.values: NDArray[np.float32] = np.zeros((0, size), dtype=np.float32)
-        self._slot_of: dict[AgentId, int] = {}
-        self._free: list[int] = []
-
-    def slots(self, agent_ids: list[AgentId]) -> NDArray[np.intp]:
-        """Rows of these agents, zeros for those not seen before."""
-        for agent_id in agent_ids:
-            if agent_id not in self._slot_of:
-                if not self._free:
-                    self._grow()
-                slot = self._free.pop()
-                self.values[slot] = 0.0
-                self._slot_of[agent_id] = slot
-        return np.fromiter((self._slot_of[agent_id] for agent_id in agent_ids), np.intp, len(agent_ids))
-
-    def drop(self, agent_ids: Iterable[AgentId]) -> None:
-        """Forget these agents."""
-        for agent_id in agent_ids:
-            slot = self._slot_of.pop(agent_id, None)
-            if slot is not None:
-                self._free.append(slot)
-
-    def _grow(self) -> None:
-        old = len(self.values)
-        new = max(16, 2 * old)
-        self.values = np.concatenate(
-            [self.values, np.zeros((new - old, self.values.shape[1]), dtype=np.float32)]
-        )
-        self._free.extend(range(new - 1, old - 1, -1))
-
-
-def _open_session(path: Path, seed: int) -> onnxruntime.InferenceSession:
-    """Load a model for one thread on the CPU."""
+def _open_session(path: Path, seed: int, device: str) -> onnxruntime.InferenceSession:
+    """Load a model, for one thread where it runs on the CPU."""
     if not path.is_file():
         raise UnityPolicyException(f"There is no model file {path}.")
+    provider = "CUDAExecutionProvider" if device == "cuda" else "CPUExecutionProvider"
+    if provider not in onnxruntime.get_available_providers():
+        raise UnityPolicyException(
+            f"The model {path} cannot run on a GPU here: ONNX Runtime offers "
+            f"{', '.join(onnxruntime.get_available_providers())}. Install onnxruntime-gpu in the place of "
+            "onnxruntime, or let the model run on the CPU."
+        )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # models of the original declare the memory output for one agent only
     onnxruntime.set_seed(seed)
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(path), options, providers=[provider])
     except Exception as error:  # ONNX Runtime has no common base class for its errors
         raise UnityPolicyException(
             f"{path} cannot be loaded as an ONNX model: {str(error).strip().rstrip('.')}. "

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache, partial
 from typing import Any, Protocol
 
 from mlagents_envs.base_env import BaseEnv
 from mlagents_envs.registry.options import EnvironmentOptions
 from mlagents_sdk import Academy, Agent, DecisionRequester, SavableSdkEnvironment
 from mlagents_sdk.physics import PhysicsWorld
+from mlagents_sdk.physics.overview import overview
 
 
 class Savable(Protocol):
@@ -64,4 +66,9 @@ def host_single_agents(
             savable.set_state(saved)
 
     academy.environment_parameters.register_callback("gravity", set_gravity)
-    return SavableSdkEnvironment(academy, simulate, save=save, load=load, side_channels=options.side_channels)
+    environment = SavableSdkEnvironment(
+        academy, simulate, save=save, load=load, side_channels=options.side_channels
+    )
+    camera = cache(partial(overview, world.areas[0]))  # nobody may ever look
+    environment.view = lambda height, width: camera().render(height, width)
+    return environment

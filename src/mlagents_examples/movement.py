@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlagents_sdk.input import DOWN_KEYS, LEFT_KEYS, RIGHT_KEYS, UP_KEYS, Keyboard, any_pressed
 from mlagents_sdk.physics import Body, ForceMode, Vector
 
 STAY, FORWARD, BACK, TURN_RIGHT, TURN_LEFT, STEP_LEFT, STEP_RIGHT = range(7)
@@ -30,6 +31,21 @@ def walk(body: Body, action: int, speed: float, turn: float, sideways: float = 0
         push(body, body.right, -sideways)
     elif action == STEP_RIGHT:
         push(body, body.right, sideways)
+
+
+def action_of_keys(keyboard: Keyboard, sideways: bool = False) -> int:
+    """The action that a person means: W and S or the arrow keys walk, A and D or the arrow keys turn.
+
+    Where several keys are held down, turning goes before walking.
+
+    Args:
+        keyboard: the keys.
+        sideways: whether Q and E step to the left and to the right.
+    """
+    meanings = [(RIGHT_KEYS, TURN_RIGHT), (LEFT_KEYS, TURN_LEFT), (UP_KEYS, FORWARD), (DOWN_KEYS, BACK)]
+    if sideways:
+        meanings += [(("q",), STEP_LEFT), (("e",), STEP_RIGHT)]
+    return next((action for keys, action in meanings if any_pressed(keyboard, keys)), STAY)
 
 
 def push(body: Body, direction: Vector, speed: float) -> None:

@@ -78,3 +78,25 @@ def heading_of(body: Body) -> float:
     """Degrees between z and where a body looks, positive clockwise, -180 to 180."""
     x, _, z = body.forward
     return math.degrees(math.atan2(x, z))
+
+
+class Course(NamedTuple):
+    """How a body has to change its way.
+
+    Attributes:
+        turn: degrees to the right from where it looks to where it should go, -180 to 180.
+        speed: how fast it goes where it looks, m/s.
+    """
+
+    turn: float
+    speed: float
+
+
+def course_to(x: float, z: float, body: Body, reaction: float) -> Course:
+    """The course to a point, metres, for who looks ``reaction`` seconds ahead of the own motion."""
+    at_x, _, at_z = body.position
+    vx, _, vz = body.velocity
+    fx, _, fz = body.forward
+    to_x, to_z = x - at_x - reaction * vx, z - at_z - reaction * vz
+    turn = math.degrees(math.atan2(to_x * fz - to_z * fx, to_x * fx + to_z * fz))
+    return Course(turn, fx * vx + fz * vz)

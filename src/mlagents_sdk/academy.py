@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mlagents_envs.base_env import BehaviorSpec
 from mlagents_sdk.decision_requester import DecisionRequester, make_requests
 from mlagents_sdk.exception import AgentsError
+from mlagents_sdk.input import VirtualKeyboard
 from mlagents_sdk.policies.directory import PolicyDirectory
 from mlagents_sdk.side_channels.engine_configuration import EngineConfiguration, EngineConfigurationReceiver
 from mlagents_sdk.side_channels.environment_parameters import EnvironmentParameters
@@ -56,16 +57,20 @@ class Academy:
         total_step_count: steps since the academy exists.
         episode_count: environment resets, the implicit first one included.
         is_communicator_on: whether a trainer is attached.
+        automatic_stepping_enabled: whether every tick of the host is a step; if not, the game calls
+            :meth:`environment_step` when it is time for one, such as once a turn.
         on_environment_reset: called at an environment reset, before the agents begin their episodes.
         agent_pre_step: called in phase 3 with ``step_count``.
         agent_increment_step: called in phase 5.
         agent_send_state: called in phase 6.
         decide_action: called in phase 7.
         agent_act: called in phase 9.
+        on_dispose: called once, when the academy ends.
         side_channels: channels beside the steps.
         environment_parameters: numbers that the trainer sets.
         stats_recorder: statistics for the trainer.
-        policies: who decides for whom.
+        policies: who decides for whom; models sample from seeds that begin with the academy's.
+        keyboard: keys that a person holds down, for heuristics; a program with a window presses them.
     """
 
     def __init__(self, seed: int = 0, num_areas: int = 1) -> None:
@@ -75,13 +80,16 @@ class Academy:
         self.total_step_count = 0
         self.episode_count = 0
         self.is_communicator_on = False
+        self.automatic_stepping_enabled = True
         self.on_environment_reset: list[Callable[[], None]] = []
         self.agent_pre_step: list[Callable[[int], None]] = []
         self.agent_increment_step: list[Callable[[], None]] = []
         self.agent_send_state: list[Callable[[], None]] = []
         self.decide_action: list[Callable[[], None]] = []
         self.agent_act: list[Callable[[], None]] = []
-        self.policies = PolicyDirectory()
+        self.on_dispose: list[Callable[[], None]] = []
+        self.policies = PolicyDirectory(seed)
+        self.keyboard = VirtualKeyboard()
         self.environment_parameters = EnvironmentParameters()
         self.stats_recorder = StatsRecorder()
         self._engine = EngineConfigurationReceiver()
@@ -92,8 +100,10 @@ class Academy:
         self._agents: tuple[AgentRuntime, ...] = ()
         self._requesters: tuple[DecisionRequester, ...] = ()
         self._next_agent_id = 0
+        self._next_group_id = 1
         self._rngs: weakref.WeakValueDictionary[int, random.Random] = weakref.WeakValueDictionary()
         self._next_rng = 0
+        self._steps_requested = 0
         self._running = False
         self._step_begun = False
         self._decisions_wait = False
@@ -124,11 +134,23 @@ class Academy:
     def environment_step(self) -> None:
         """All phases of one step, for a host without a trainer.
 
+        With a trainer, and automatic stepping switched off, the step takes place once the host's tick
+        is over, because the trainer has its turn in the middle.
+
         Raises:
             AgentsError: called from inside a step, or after :meth:`dispose`.
         """
+        if self.is_communicator_on and not self.automatic_stepping_enabled:
+            self._enter("environment_step", expects_begun=False)
+            self._running = False
+            self._steps_requested += 1
+            return
         self.begin_step()
         self.finish_step()
+
+    def is_step_due(self) -> bool:
+        """Whether the host should begin a step now: always, or because the game asked for one."""
+        return self.automatic_stepping_enabled or self._steps_requested > 0
 
     def begin_step(self) -> bool:
         """Phases 1-6: agents ask for decisions.
@@ -141,6 +163,7 @@ class Academy:
             UnityObservationException: an observation or reward is NaN or infinite.
         """
         self._enter("begin_step", expects_begun=False)
+        self._steps_requested = max(0, self._steps_requested - 1)
         try:
             if self.episode_count == 0:
                 self._reset()
@@ -221,9 +244,12 @@ class Academy:
         if self._disposed:
             return
         self._disposed = True
-        for policy in self.policies:
-            policy.dispose()
-        self.side_channels.clear()
+        try:
+            _fire(self.on_dispose)
+        finally:
+            for policy in self.policies:
+                policy.dispose()
+            self.side_channels.clear()
 
     def _set_connected(self, method: str, connected: bool) -> None:
         self._enter(method, expects_begun=False)
@@ -238,6 +264,11 @@ class Academy:
         """The next agent id, counted from 0."""
         self._next_agent_id += 1
         return self._next_agent_id - 1
+
+    def new_group_id(self) -> int:
+        """The next group id, counted from 1; 0 stands for no group."""
+        self._next_group_id += 1
+        return self._next_group_id - 1
 
     def subscribe(self, agent: AgentRuntime) -> None:
         """Let an agent take part in the steps, after all others."""
@@ -283,12 +314,15 @@ class Academy:
             "total_step_count": self.total_step_count,
             "episode_count": self.episode_count,
             "step_begun": self._step_begun,
+            "steps_requested": self._steps_requested,
             "decisions_wait": self._decisions_wait,
             "next_agent_id": self._next_agent_id,
+            "next_group_id": self._next_group_id,
             "next_rng": self._next_rng,
             "rngs": {str(index): rng_state(rng) for index, rng in self._rngs.items()},
             "parameters": self.environment_parameters.get_state(),
             "agents": [agent.get_state() for agent in self._agents],
+            "memories": self.policies.get_memories(),
             "columns": {
                 policy.columns.name: policy.columns.get_state() for policy in self.policies.remote.values()
             },
@@ -314,14 +348,17 @@ class Academy:
         self.total_step_count = state["total_step_count"]
         self.episode_count = state["episode_count"]
         self._step_begun = state["step_begun"]
+        self._steps_requested = state["steps_requested"]
         self._decisions_wait = state["decisions_wait"]
         self._next_agent_id = state["next_agent_id"]
+        self._next_group_id = state["next_group_id"]
         self._next_rng = state["next_rng"]
         for index, rng in self._rngs.items():
             set_rng_state(rng, state["rngs"][str(index)])
         self.environment_parameters.set_state(state["parameters"])
         for agent, saved in zip(self._agents, state["agents"], strict=True):
             agent.set_state(saved)
+        self.policies.set_memories(state["memories"])
         for name, saved in state["columns"].items():
             self.policies.remote[name].columns.set_state(saved)
 

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlagents_sdk.actuators.action_buffers import ActionBuffers
-from mlagents_sdk.actuators.actuator import ActuatorComponent
 from mlagents_sdk.actuators.discrete_action_mask import DiscreteActionMask
 from mlagents_sdk.agent_runtime import AgentRuntime, EndReason
-from mlagents_sdk.behavior import BehaviorParameters, BehaviorType
+from mlagents_sdk.behavior import BehaviorParameters, BehaviorType, InferenceDevice
+from mlagents_sdk.components import Component, Node
 from mlagents_sdk.exception import AgentsError
-from mlagents_sdk.sensors.sensor import SensorComponent
 from mlagents_sdk.sensors.vector_sensor import VectorSensor
 
 if TYPE_CHECKING:
@@ -136,9 +135,18 @@ class Agent:
         self.academy.remove_requesters(self)
         self._destroyed = True
 
-    def add_component(self, component: SensorComponent | ActuatorComponent) -> None:
+    def add_component(self, component: Component) -> None:
         """Add sensors or actuators beside the agent's own; effective from the next :meth:`enable`."""
-        self.runtime.components.append(component)
+        self.runtime.parts.components.append(component)
+
+    def add_child(self, node: Node) -> Node:
+        """Add a part that bears components of its own; effective from the next :meth:`enable`.
+
+        Returns:
+            ``node``, so that it can be named in the same line.
+        """
+        self.runtime.parts.children.append(node)
+        return node
 
     @property
     def behavior_parameters(self) -> BehaviorParameters:
@@ -153,14 +161,21 @@ class Agent:
     def behavior_parameters(self, behavior: BehaviorParameters) -> None:
         self.runtime.change_behavior(behavior)
 
-    def set_model(self, behavior_name: str, model: Path | None) -> None:
-        """Act under another behavior name or model from now on, with the same id.
+    def set_model(
+        self,
+        behavior_name: str,
+        model: Path | None,
+        inference_device: InferenceDevice = InferenceDevice.DEFAULT,
+    ) -> None:
+        """Act under another behavior name, model or device from now on, with the same id.
 
         The episode goes on, but its record under the old behavior ends.
         """
         old = self.runtime.behavior
-        if (old.behavior_name, old.model) != (behavior_name, model):
-            new = dataclasses.replace(old, behavior_name=behavior_name, model=model)
+        new = dataclasses.replace(
+            old, behavior_name=behavior_name, model=model, inference_device=inference_device
+        )
+        if new != old:
             self.runtime.change_behavior(new, ends_record=True)
 
     # What the agent knows of itself

@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mlagents_envs.timers import set_gauge
 from mlagents_sdk.actuators.action_buffers import ActionBuffers
-from mlagents_sdk.actuators.actuator import Actuator, ActuatorComponent
 from mlagents_sdk.actuators.actuator_manager import ActuatorManager
-from mlagents_sdk.actuators.vector_actuator import VectorActuator
+from mlagents_sdk.agent_parts import AgentParts
 from mlagents_sdk.behavior import BehaviorParameters
 from mlagents_sdk.exception import AgentsError
-from mlagents_sdk.sensors.sensor import Sensor, SensorComponent, sort_sensors
+from mlagents_sdk.sensors.sensor import Sensor
 from mlagents_sdk.sensors.stacking_sensor import StackingSensor
 from mlagents_sdk.sensors.vector_sensor import VectorSensor
+from mlagents_sdk.sensors.writing import write_observations
 
 if TYPE_CHECKING:
     from mlagents_sdk.agent import Agent
@@ -36,6 +36,19 @@ class EndReason(Enum):
     """A time limit cut the episode; trainers bootstrap from the final observation."""
     DISABLED = "disabled"
     """The agent, or the behavior under which it acted, is no more."""
+
+
+class RecordListener(Protocol):
+    """Someone who follows the records of an agent, such as a recorder of demonstrations."""
+
+    def on_decision_requested(self, agent: AgentRuntime) -> None:
+        """The agent observed and asked for a decision: row ``agent.row`` of its policy's decisions."""
+
+    def on_episode_ended(self, agent: AgentRuntime, row: int) -> None:
+        """The episode ended: row ``row`` of the terminals of the agent's policy."""
+
+    def on_episode_dropped(self, agent: AgentRuntime) -> None:
+        """The episode is over without a record of its end, because the environment was reset."""
 
 
 class AgentRuntime:
@@ -60,14 +73,17 @@ class AgentRuntime:
         waiting: a decision was asked for and not yet received.
         row: row of that decision in the behavior's columns.
         policy: who decides.
+        parts: components and nodes, from which sensors and actuators are made.
         actuators: what the agent can do.
         receivers: callbacks that carry out the stored actions, see :class:`ActuatorManager`.
+        record_listeners: told of every record that the agent makes.
     """
 
     __slots__ = (
         "_collecting",
         "_episode_beginning",
         "_last_record_terminal",
+        "_masking",
         "_sensors",
         "_stack",
         "_vector_sensor",
@@ -78,15 +94,16 @@ class AgentRuntime:
         "agent_id",
         "behavior",
         "completed_episodes",
-        "components",
         "cumulative_reward",
         "decision_requested",
         "enabled",
         "group_id",
         "group_reward",
         "max_step",
+        "parts",
         "policy",
         "receivers",
+        "record_listeners",
         "reward",
         "row",
         "step_count",
@@ -103,7 +120,7 @@ class AgentRuntime:
         self.agent = agent
         self.behavior = behavior
         self.max_step = max_step
-        self.components: list[SensorComponent | ActuatorComponent] = []
+        self.parts = AgentParts()
         self.enabled = False
         self.agent_id = -1
         self.completed_episodes = 0
@@ -111,6 +128,7 @@ class AgentRuntime:
         self.action_requested = False
         self.group_id = 0
         self.receivers: list[tuple[Callable[[ActionBuffers], None], ActionBuffers]] = []
+        self.record_listeners: list[RecordListener] = []
         self._sensors: list[Sensor] = []
         self._vector_sensor = VectorSensor(0)
         self._stack: StackingSensor | None = None
@@ -133,6 +151,8 @@ class AgentRuntime:
             self._create_actuators()
             self.actuators.reset_data()
             self.agent.initialize()
+            if not self.enabled:  # it disabled itself
+                return
             self._create_sensors()
             self.policy = academy.policy_for(self)
         except BaseException:
@@ -144,9 +164,10 @@ class AgentRuntime:
             self.begin_episode()
 
     def stop(self) -> None:
-        """Leave the academy's steps, after a last record."""
-        self.agent.academy.unsubscribe(self)
+        """Leave the academy's steps and the group, after a last record."""
         self._send_terminal(EndReason.DISABLED)
+        self.agent.academy.unsubscribe(self)
+        self.group_id = 0
         self.enabled = False
         self.waiting = False
 
@@ -172,10 +193,9 @@ class AgentRuntime:
         for sensor in self._sensors:
             sensor.update()
         self._collect()
-        mask = self.actuators.read_mask() if self._writes_mask else None
+        mask = self._read_mask() if self._writes_mask else None
         decisions = self.policy.columns.decisions
-        for sensor, out in zip(self._sensors, decisions.next_row(), strict=True):
-            sensor.write(out)
+        write_observations(self._sensors, decisions.next_row(), self)
         self.row = decisions.commit(self.agent_id, self.reward, self.group_id, self.group_reward)
         if mask is not None:
             decisions.mask[self.row] = mask
@@ -183,6 +203,8 @@ class AgentRuntime:
         self.decision_requested = False
         self.waiting = True
         self._last_record_terminal = False
+        for listener in self.record_listeners:
+            listener.on_decision_requested(self)
 
     def end_episode(self, reason: EndReason) -> None:
         """End the episode and begin the next one."""
@@ -218,6 +240,9 @@ class AgentRuntime:
         self.waiting = False
         for sensor in self._sensors:
             sensor.reset()
+        self.policy.forget(self)
+        for listener in self.record_listeners:
+            listener.on_episode_dropped(self)
         self.begin_episode()
 
     def observations(self) -> list[float]:
@@ -263,31 +288,25 @@ class AgentRuntime:
         self.row = 0
         self._last_record_terminal = True
         self._collecting = False
+        self._masking = False
         self._episode_beginning = False
 
     def _create_actuators(self) -> None:
-        agent = self.agent
-        actuators: list[Actuator] = [VectorActuator(agent, self.behavior.action_spec)]
-        for component in self.components:
-            if isinstance(component, ActuatorComponent):
-                actuators += component.create_actuators()
-        self.actuators = ActuatorManager(actuators, self.name)
+        self.actuators = self.parts.make_actuators(self.agent, self.behavior, self.name)
         self.receivers = self.actuators.receivers
         self._writes_mask = self.actuators.action_spec.discrete_size > 0
 
     def _create_sensors(self) -> None:
-        sensors: list[Sensor] = []
-        for component in self.components:
-            if isinstance(component, SensorComponent):
-                sensors += component.create_sensors()
-        parameters = self.behavior
-        self._vector_sensor = VectorSensor(parameters.vector_observation_size)
+        behavior = self.behavior
+        self._vector_sensor = VectorSensor(behavior.vector_observation_size, owner=self.name)
         self._stack = None
-        if parameters.num_stacked_vector_observations > 1 and parameters.vector_observation_size > 0:
-            self._stack = StackingSensor(self._vector_sensor, parameters.num_stacked_vector_observations)
-        if parameters.vector_observation_size > 0:
-            sensors.append(self._stack or self._vector_sensor)
-        self._sensors = sort_sensors(sensors, self.name)
+        own: list[Sensor] = []
+        if behavior.vector_observation_size > 0:
+            own.append(self._vector_sensor)
+            if behavior.num_stacked_vector_observations > 1:
+                self._stack = StackingSensor(self._vector_sensor, behavior.num_stacked_vector_observations)
+                own = [self._stack]
+        self._sensors = self.parts.make_sensors(self.agent, behavior, own, self.name)
 
     def _collect(self) -> None:
         """Let the agent add its observations."""
@@ -307,18 +326,33 @@ class AgentRuntime:
                 "vector_observation_size is 0. Declare the size in BehaviorParameters."
             )
 
+    def _read_mask(self) -> list[bool]:
+        """Let the actuators forbid actions."""
+        self._masking = True
+        try:
+            return self.actuators.read_mask()
+        finally:
+            self._masking = False
+
     def _send_terminal(self, reason: EndReason) -> None:
         """Write the last record of the episode, unless the last record was such a one already."""
+        if self._masking:
+            raise AgentsError(
+                f"{self.name}: the episode was ended inside write_discrete_action_mask. End it where its "
+                "outcome is known, such as in on_action_received."
+            )
         if self._last_record_terminal:
             return
         for sensor in self._sensors:
             sensor.update()
         self._collect()
         terminals = self.policy.columns.terminals
-        for sensor, out in zip(self._sensors, terminals.next_row(), strict=True):
-            sensor.write(out)
+        write_observations(self._sensors, terminals.next_row(), self)
         row = terminals.commit(self.agent_id, self.reward, self.group_id, self.group_reward)
         terminals.interrupted[row] = reason is EndReason.INTERRUPTED
+        self.policy.forget(self)
+        for listener in self.record_listeners:
+            listener.on_episode_ended(self, row)
         for sensor in self._sensors:
             sensor.reset()
         if reason is not EndReason.DISABLED:

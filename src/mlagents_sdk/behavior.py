@@ -23,6 +23,28 @@ class BehaviorType(Enum):
     """Always the model."""
 
 
+class ObservableAttributeHandling(Enum):
+    """Which observed fields and properties of an agent become sensors."""
+
+    IGNORE = "Ignore"
+    """None."""
+    EXCLUDE_INHERITED = "ExcludeInherited"
+    """Those that the agent's own class declares."""
+    EXAMINE_ALL = "ExamineAll"
+    """Those of the class and all that it is derived from."""
+
+
+class InferenceDevice(Enum):
+    """Where a model runs."""
+
+    DEFAULT = "Default"
+    """The CPU."""
+    CPU = "CPU"
+    """The CPU, which is the fastest place for small networks."""
+    GPU = "GPU"
+    """An NVIDIA GPU; needs the package onnxruntime-gpu."""
+
+
 @dataclass(frozen=True, slots=True)
 class BehaviorParameters:
     """Parameters of one behavior; immutable, so that its agents may share one object.
@@ -35,9 +57,13 @@ class BehaviorParameters:
             sensor. Sensors added as components do not count.
         num_stacked_vector_observations: how many successive vectors make one observation, 1-50.
         action_spec: actions of the agent's own callbacks. Actuators added as components do not count.
-        model: path of the model that decides when no trainer is attached. Playing a model is not
-            supported yet: enabling an agent that needs it raises ``AgentsError``.
+        model: path of the model (``.onnx``) that decides when no trainer is attached.
+        inference_device: where the model runs.
         deterministic_inference: whether the model's most likely action is taken instead of a sample.
+        use_child_sensors: whether sensors of the agent's nodes count.
+        use_child_actuators: whether actuators of the agent's nodes count.
+        observable_attribute_handling: which observed fields and properties become sensors, see
+            :mod:`mlagents_sdk.sensors.observable`.
 
     Raises:
         ValueError: a value is outside its range.
@@ -50,7 +76,11 @@ class BehaviorParameters:
     num_stacked_vector_observations: int = 1
     action_spec: ActionSpec = _NO_ACTIONS
     model: Path | None = None
+    inference_device: InferenceDevice = InferenceDevice.DEFAULT
     deterministic_inference: bool = False
+    use_child_sensors: bool = True
+    use_child_actuators: bool = True
+    observable_attribute_handling: ObservableAttributeHandling = ObservableAttributeHandling.IGNORE
 
     def __post_init__(self) -> None:
         if not self.behavior_name:

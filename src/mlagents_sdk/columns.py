@@ -142,12 +142,15 @@ class RecordColumns:
                     f"at index {where} is {used[(row, *index)]}. Observations must be finite; check what the "
                     "agent adds there."
                 )
-        for kind, rewards in (("reward", self.reward), ("group reward", self.group_reward)):
+        for kind, rewards, methods in (
+            ("reward", self.reward, "add_reward and set_reward"),
+            ("group reward", self.group_reward, "add_group_reward and set_group_reward"),
+        ):
             if not np.isfinite(rewards[:n]).all():
                 row = int(np.argmin(np.isfinite(rewards[:n])))
                 raise UnityObservationException(
                     f"Behavior {self._behavior}, agent {self.agent_id[row]}: the {kind} is {rewards[row]}. "
-                    "Rewards must be finite; check add_reward and set_reward."
+                    f"Rewards must be finite; check what is given to {methods}."
                 )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlagents_envs.base_env import (
     ActionTuple,
@@ -25,19 +26,24 @@ from mlagents_envs.exception import (
 from mlagents_envs.side_channel.side_channel import SideChannel
 from mlagents_envs.side_channel.side_channel_manager import SideChannelManager
 from mlagents_sdk.academy import Academy
+from mlagents_sdk.actuators.action_buffers import ActionBuffers
 from mlagents_sdk.agent import Agent
+from mlagents_sdk.agent_runtime import AgentRuntime
+from mlagents_sdk.expert import expert_actions, has_expert
 from mlagents_sdk.policies.remote_policy import RemotePolicy
+from mlagents_sdk.sensors.compression import CompressionSpec, compression_of
 from mlagents_sdk.side_channels.relay import MessageEnds, MessageRelay
 
 Steps = tuple[DecisionSteps, TerminalSteps]
+_NOT_AUTOMATIC = " Automatic stepping is off, so the game has to call academy.environment_step()."
 
 
 class SdkEnvironment(BaseEnv):
     """An environment whose trainer lives in the same process; rows go over as arrays.
 
     Behaviors are announced with their first records, so none are known before the first ``reset``.
-    The environment also plays the agents' heuristics
-    (:class:`~mlagents_envs.capabilities.PlaysHeuristic`).
+    The environment also plays the agents' heuristics (:class:`~mlagents_envs.capabilities.PlaysHeuristic`)
+    and experts (:class:`~mlagents_envs.capabilities.PlaysExpert`).
 
     Args:
         academy: the academy; its agents may be enabled before or after this.
@@ -46,6 +52,10 @@ class SdkEnvironment(BaseEnv):
         close: releases what the host holds.
         side_channels: the trainer's ends of the side channels.
         max_idle_ticks: ticks without any record after which waiting for one is given up.
+
+    Attributes:
+        view: draws the scene for a person, ``(height, width) -> uint8 (height, width, 3)``; None where the
+            host knows no way.
 
     Raises:
         UnityEnvironmentException: two side channels have the same id.
@@ -63,6 +73,7 @@ class SdkEnvironment(BaseEnv):
         self._academy = academy
         self._simulate = simulate
         self._close_host = close
+        self.view: Callable[[int, int], NDArray[np.uint8]] | None = None
         self._message_ends: MessageEnds | None = SideChannelManager(side_channels) if side_channels else None
         self._max_idle_ticks = max_idle_ticks
         self._specs: dict[BehaviorName, BehaviorSpec] = {}
@@ -178,6 +189,41 @@ class SdkEnvironment(BaseEnv):
             )
         return steps
 
+    @property
+    def can_render(self) -> bool:
+        """Whether :meth:`render` has something to show."""
+        return self.view is not None
+
+    def render(self, height: int = 480, width: int = 640) -> NDArray[np.uint8]:
+        """Picture of the scene for a person (:class:`~mlagents_envs.capabilities.ShowsScene`).
+
+        Args:
+            height: pixels.
+            width: pixels.
+
+        Returns:
+            uint8 ``(height, width, 3)``, the top row first.
+
+        Raises:
+            UnityEnvironmentException: nobody can draw this environment.
+        """
+        if self.view is None:
+            raise UnityEnvironmentException("This environment has no view; its host must set one.")
+        return self.view(height, width)
+
+    def compression_specs(self, behavior_name: BehaviorName) -> list[CompressionSpec]:
+        """How the observations of a behavior are compressed when they leave the process.
+
+        Returns:
+            One per observation, in their order; empty while the behavior has no agents.
+
+        Raises:
+            UnityActionException: unknown behavior.
+        """
+        for runtime in self._academy.agents_of(self._policy(behavior_name)):
+            return [compression_of(sensor) for sensor in runtime.observation_sensors()]
+        return []
+
     def relay_messages(self, relay: MessageRelay) -> None:
         """Exchange side-channel messages through ``relay`` from now on, with a trainer elsewhere.
 
@@ -194,7 +240,8 @@ class SdkEnvironment(BaseEnv):
             UnityEnvironmentException: the environment is closed.
         """
         self._check_open()
-        self._academy.environment_step()
+        if self._academy.automatic_stepping_enabled:
+            self._academy.environment_step()
         self._simulate()
 
     def has_heuristic(self, behavior_name: BehaviorName) -> bool:
@@ -218,11 +265,33 @@ class SdkEnvironment(BaseEnv):
         Raises:
             UnityActionException: unknown behavior.
         """
+        return self._ask_agents(behavior_name, lambda runtime: runtime.actuators.heuristic_actions())
+
+    def has_expert(self, behavior_name: BehaviorName) -> bool:
+        """True when the agents of the behavior have an expert, or a heuristic to take its place.
+
+        Raises:
+            UnityActionException: unknown behavior.
+        """
+        agents = self._academy.agents_of(self._policy(behavior_name))
+        return bool(agents) and all(has_expert(runtime.agent) for runtime in agents)
+
+    def expert_actions(self, behavior_name: BehaviorName) -> ActionTuple:
+        """Actions that the agents' experts choose now, as :meth:`heuristic_actions`.
+
+        Raises:
+            UnityActionException: unknown behavior.
+        """
+        return self._ask_agents(behavior_name, expert_actions)
+
+    def _ask_agents(
+        self, behavior_name: BehaviorName, ask: Callable[[AgentRuntime], ActionBuffers]
+    ) -> ActionTuple:
         policy = self._policy(behavior_name)
         actions = policy.columns.spec.action_spec.empty_action(policy.columns.decisions.sealed)
         for runtime in self._academy.agents_of(policy):
             if runtime.waiting:
-                chosen = runtime.actuators.heuristic_actions()
+                chosen = ask(runtime)
                 actions.continuous[runtime.row] = chosen.continuous_actions
                 actions.discrete[runtime.row] = chosen.discrete_actions
         return actions
@@ -234,13 +303,17 @@ class SdkEnvironment(BaseEnv):
         for _ in range(self._max_idle_ticks):
             if academy.step_begun:
                 academy.finish_step()
+                if academy.automatic_stepping_enabled:
+                    self._simulate()
+            if not academy.is_step_due():
                 self._simulate()
-            if academy.begin_step():
+            elif academy.begin_step():
                 break
         else:
             raise UnityTimeOutException(
                 f"No agent asked for a decision or ended its episode in {self._max_idle_ticks} ticks. Enable "
                 "the agents and give each a DecisionRequester, or call request_decision()."
+                + ("" if academy.automatic_stepping_enabled else _NOT_AUTOMATIC)
             )
         self._announce()
         self._send_messages()

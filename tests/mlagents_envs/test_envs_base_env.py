@@ -212,3 +212,13 @@ def test_dimension_properties_are_flags_with_the_numbers_of_the_protocol() -> No
     both = DimensionProperty.NONE | DimensionProperty.VARIABLE_SIZE
     assert DimensionProperty.VARIABLE_SIZE in both
     assert ObservationType(1) is ObservationType.GOAL_SIGNAL
+
+
+def test_action_specs_by_the_names_of_the_game() -> None:
+    arm, gripper = ActionSpec.make_continuous(2), ActionSpec.make_discrete(3, 2)
+    assert (arm, gripper) == (ActionSpec.create_continuous(2), ActionSpec.create_discrete((3, 2)))
+    both = ActionSpec.combine(gripper, arm, ActionSpec(1, (4,)))
+    assert both == ActionSpec.create_hybrid(3, (3, 2, 4))
+    assert (both.num_continuous_actions, both.num_discrete_actions) == (3, 3)
+    assert both.sum_of_discrete_branch_sizes == 9
+    assert ActionSpec.combine() == ActionSpec(0, ())

@@ -5,60 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from google.protobuf.internal.encoder import _VarintBytes  # type: ignore[attr-defined]
-from google.protobuf.message import Message
+from demo_files import demo_bytes, framed, pair
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlagents_envs.base_env import ActionSpec
 from mlagents_envs.communicator_objects.agent_info_action_pair_pb2 import AgentInfoActionPairProto
 from mlagents_envs.communicator_objects.brain_parameters_pb2 import BrainParametersProto
-from mlagents_envs.communicator_objects.demonstration_meta_pb2 import DemonstrationMetaProto
 from mlagents_envs.demonstrations import (
     DemonstrationError,
-    action_alignment,
+    episode_returns,
     find_demonstrations,
     read_demonstration,
 )
-
-
-def framed(message: Message) -> bytes:
-    data = message.SerializeToString()
-    return bytes(_VarintBytes(len(data))) + data
-
-
-def pair(step: int, action: list[float] | None = None, done: bool = False) -> AgentInfoActionPairProto:
-    record = AgentInfoActionPairProto()
-    record.agent_info.observations.add(shape=[2], name="vector").float_data.data.extend([step, -step])
-    record.agent_info.reward = 0.5 * step
-    record.agent_info.done = done
-    record.agent_info.max_step_reached = done and step % 2 == 0
-    record.agent_info.id = 7
-    record.action_info.continuous_actions.extend([0.25, step] if action is None else action)
-    return record
-
-
-def brain() -> BrainParametersProto:
-    return BrainParametersProto(brain_name="Ball?team=0", action_spec={"num_continuous_actions": 2})
-
-
-def demo_bytes(
-    records: list[AgentInfoActionPairProto],
-    behavior: BrainParametersProto | None = None,
-    number_steps: int | None = None,
-    api_version: int = 1,
-    closed: bool = True,
-) -> bytes:
-    meta = DemonstrationMetaProto(
-        api_version=api_version,
-        demonstration_name="Made",
-        number_steps=len(records) if number_steps is None else number_steps,
-        number_episodes=2,
-        mean_reward=1.5,
-    )
-    head = framed(meta).ljust(33, b"\0")
-    body = head + framed(behavior or brain()) + b"".join(framed(record) for record in records)
-    return body + meta.SerializeToString() if closed else body
 
 
 @pytest.fixture
@@ -125,7 +84,26 @@ def test_actions_of_early_recorders(path: Path) -> None:
 
 def test_an_unclosed_file_is_read_to_its_end(path: Path) -> None:
     path.write_bytes(demo_bytes([pair(0), pair(1)], number_steps=0, closed=False))
-    assert len(read_demonstration(path)) == 2
+    demo = read_demonstration(path)
+    assert len(demo) == 2
+    assert not demo.is_closed
+
+
+def test_an_unclosed_file_loses_only_its_incomplete_last_record(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path.write_bytes(demo_bytes([pair(0), pair(1), pair(2)], number_steps=0, closed=False)[:-3])
+    assert read_demonstration(path).obs[0][:, 0].tolist() == [0, 1]
+    assert "its 2 whole records are used" in capsys.readouterr().out
+
+
+def test_returns_reach_from_one_end_to_the_next(path: Path) -> None:
+    records = [pair(step, done=step in (2, 3)) for step in range(5)]
+    records[1].agent_info.group_reward = 0.25
+    path.write_bytes(demo_bytes(records))
+    demo = read_demonstration(path)
+    assert demo.is_closed
+    np.testing.assert_allclose(episode_returns(demo), [0 + 0.5 + 0.25 + 1.0, 1.5])
 
 
 def test_what_follows_the_last_record_is_ignored(path: Path) -> None:
@@ -170,7 +148,7 @@ EMPTY_BEHAVIOR = 34  # a length of zero and nothing more
         (WHOLE[:SECOND_RECORD], SECOND_RECORD, "record 1 of 2"),
         (demo_bytes([pair(0)], api_version=2), 0, "version 2"),
         (demo_bytes([], number_steps=0, closed=False), FIRST_RECORD, "no records"),
-        (demo_bytes([pair(0), pair(1)], number_steps=0, closed=False)[:-3], SECOND_RECORD, "unclosed"),
+        (demo_bytes([pair(0)], number_steps=0, closed=False)[:-3], FIRST_RECORD, "unclosed"),
         (demo_bytes([pair(0), wrong_observations(1)]), SECOND_RECORD, r"\(3,\).*\(2,\)"),
         (demo_bytes([pair(0), nan_observation(1)]), SECOND_RECORD, "observation 0 'vector' holds NaN"),
         (demo_bytes([pair(0), no_observation(1)]), SECOND_RECORD, "0 observations instead of 1"),
@@ -241,60 +219,21 @@ def test_no_damage_gives_anything_but_a_demonstration_error(
     assert len(demo) >= 1
 
 
-def episode(length: int, lagged: bool, last_action: bool = True) -> list[AgentInfoActionPairProto]:
-    """Actions 1, 2, 3, …, stored with the observation they belong to or one record later."""
-    actions = [[0.0, float(step + (not lagged))] for step in range(length)]
-    records = [pair(step, actions[step], done=step == length - 1) for step in range(length)]
-    if not last_action:
-        del records[-1].action_info.continuous_actions[:]
-    return records
-
-
-@pytest.mark.parametrize("lagged", [False, True])
-def test_zeros_after_the_end_of_an_episode_mean_lagged(path: Path, lagged: bool) -> None:
-    path.write_bytes(demo_bytes([record for _ in range(4) for record in episode(5, lagged)]))
-    assert action_alignment(read_demonstration(path)) == ("lagged" if lagged else "aligned")
-
-
-def test_an_absent_last_action_means_aligned(path: Path) -> None:
-    path.write_bytes(demo_bytes(episode(5, lagged=True) + episode(5, lagged=True, last_action=False)))
-    assert action_alignment(read_demonstration(path)) == "aligned"
-
-
-def test_zeros_everywhere_mean_nothing(path: Path) -> None:
-    records = [pair(step, [0.0, 0.0], done=step % 5 == 4) for step in range(20)]
-    path.write_bytes(demo_bytes(records))
-    assert action_alignment(read_demonstration(path)) == "aligned"
-
-
-def test_frequent_zeros_need_more_than_half_at_the_starts(path: Path) -> None:
-    """Three actions of four are zero anyway, so four starts of five are no evidence."""
-    records = [pair(step, [0.0, float(step % 4 == 0)], done=step % 5 == 4) for step in range(80)]
-    path.write_bytes(demo_bytes(records))
-    assert action_alignment(read_demonstration(path)) == "aligned"
-
-
-@pytest.mark.parametrize("lagged", [False, True])
-def test_without_ends_of_episodes_the_first_record_decides(path: Path, lagged: bool) -> None:
-    path.write_bytes(demo_bytes(episode(5, lagged)[:-1]))
-    assert action_alignment(read_demonstration(path)) == ("lagged" if lagged else "aligned")
-
-
 RECORDED = {
-    # name: records, observation shapes, action spec, ends of episodes, alignment
-    "Expert3DBall": (549, [(8,)], ActionSpec(2, ()), 0, "aligned"),
-    "ExpertBasic": (73, [(20,)], ActionSpec(0, (3,)), 10, "aligned"),
-    "ExpertGrid": (53, [(3, 64, 84)], ActionSpec(0, (5,)), 13, "lagged"),
-    "ExpertPush": (2558, [(105,), (105,)], ActionSpec(0, (7,)), 95, "aligned"),
-    "ExpertPyramid": (1751, [(56,), (56,), (56,), (4,)], ActionSpec(0, (5,)), 9, "lagged"),
-    "Recent3DBall": (2144, [(8,)], ActionSpec(2, ()), 21, "lagged"),
-    "VisualPng": (38, [(3, 84, 84), (0,)], ActionSpec(0, (3, 3, 3, 2)), 0, "aligned"),
+    # name: records, observation shapes, action spec, ends of episodes
+    "Expert3DBall": (549, [(8,)], ActionSpec(2, ()), 0),
+    "ExpertBasic": (73, [(20,)], ActionSpec(0, (3,)), 10),
+    "ExpertGrid": (53, [(3, 64, 84)], ActionSpec(0, (5,)), 13),
+    "ExpertPush": (2558, [(105,), (105,)], ActionSpec(0, (7,)), 95),
+    "ExpertPyramid": (1751, [(56,), (56,), (56,), (4,)], ActionSpec(0, (5,)), 9),
+    "Recent3DBall": (2144, [(8,)], ActionSpec(2, ()), 21),
+    "VisualPng": (38, [(3, 84, 84), (0,)], ActionSpec(0, (3, 3, 3, 2)), 0),
 }
 
 
 @pytest.mark.parametrize("name", RECORDED)
 def test_recorded_demonstrations(name: str, shared_data: Path) -> None:
-    records, shapes, actions, ends, alignment = RECORDED[name]
+    records, shapes, actions, ends = RECORDED[name]
     demo = read_demonstration(shared_data / "demos" / f"{name}.demo")
     assert len(demo) == demo.metadata.number_steps == records
     assert [column.shape for column in demo.obs] == [(records, *shape) for shape in shapes]
@@ -306,7 +245,6 @@ def test_recorded_demonstrations(name: str, shared_data: Path) -> None:
     assert demo.reward.sum(dtype=np.float64) == pytest.approx(
         total, rel=1e-4
     )  # the recorder summed in float32
-    assert action_alignment(demo) == alignment
 
 
 def test_recorded_images_are_upright_and_in_range(shared_data: Path) -> None:
@@ -319,35 +257,6 @@ def test_recorded_images_are_upright_and_in_range(shared_data: Path) -> None:
         # neighbouring pixels of a picture are alike; with the axes mixed up they would not be
         steps = [np.abs(np.diff(images, axis=axis)).mean() for axis in (2, 3)]
         assert max(steps) < 0.3 * images.std()
-
-
-def test_the_recorded_alignment_is_the_one_that_physics_shows(shared_data: Path) -> None:
-    """The platform's rotation (observations 0 and 1) follows the action that caused it."""
-    for name, lag in (("Expert3DBall", 0), ("Recent3DBall", 1)):
-        demo = read_demonstration(shared_data / "demos" / f"{name}.demo")
-        turn = np.diff(demo.obs[0][:, :2], axis=0)
-        rows = np.flatnonzero(~demo.done[:-1] & ~demo.done[1:])[:-1]
-        for axis in range(2):
-            correlations = []
-            for shift in (0, 1):
-                clipped = np.clip(demo.continuous_actions[rows + shift], -1, 1)
-                table = np.corrcoef(np.column_stack([turn[rows, axis], clipped]).T)
-                correlations.append(np.abs(table[0, 1:]).max())
-            assert int(np.argmax(correlations)) == lag, (name, axis, correlations)
-
-
-def test_the_recorded_pyramids_move_by_the_action_of_the_next_record(shared_data: Path) -> None:
-    """How much of the change of the observations the discrete action explains."""
-    demo = read_demonstration(shared_data / "demos" / "ExpertPyramid.demo")
-    change = np.diff(np.concatenate(demo.obs, axis=1), axis=0)
-    rows = np.flatnonzero(~demo.done[:-1] & ~demo.done[1:])
-    explained = []
-    for shift in (0, 1):
-        action = demo.discrete_actions[rows + shift, 0]
-        groups = [change[rows[action == choice]] for choice in range(5)]
-        within = sum(((group - group.mean(axis=0)) ** 2).sum() for group in groups)
-        explained.append(1 - within / ((change[rows] - change[rows].mean(axis=0)) ** 2).sum())
-    assert explained[1] > 5 * explained[0]
 
 
 def test_lengths_are_read_as_varints(path: Path) -> None:

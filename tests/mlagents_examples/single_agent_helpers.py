@@ -58,7 +58,7 @@ def act_randomly(env: BaseEnv, rng: np.random.Generator) -> None:
 def play(
     env: BaseEnv, behavior: str, episodes: int, model: Path | None = None, deterministic: bool = True
 ) -> Score:
-    """Returns of one behavior, by its name without team; where no model acts, heuristics do."""
+    """Returns of one behavior, by its name without team; where no model acts, experts do."""
 
     def player(name: str) -> Player:
         if model is None or name.split("?")[0] != behavior:

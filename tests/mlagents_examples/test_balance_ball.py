@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mlagents_envs.base_env import ActionTuple, BaseEnv
-from mlagents_envs.capabilities import PlaysHeuristic, SavesState
+from mlagents_envs.capabilities import PlaysExpert, SavesState
 from mlagents_envs.registry.options import EnvironmentOptions
 from mlagents_envs.side_channel.environment_parameters_channel import EnvironmentParametersChannel
 from mlagents_envs.side_channel.side_channel import SideChannel
@@ -128,7 +128,7 @@ def test_an_episode_lasts_5000_steps_and_earns_100() -> None:
         returns[terminals.agent_id] += terminals.reward
         if len(terminals):
             break
-        env.set_actions(BEHAVIOR, env.heuristic_actions(BEHAVIOR))
+        env.set_actions(BEHAVIOR, env.expert_actions(BEHAVIOR))
         env.step()
         decisions_made += 1
     assert decisions_made == 1000
@@ -136,13 +136,13 @@ def test_an_episode_lasts_5000_steps_and_earns_100() -> None:
     assert returns == pytest.approx([100.0] * 3, abs=1e-3)
 
 
-def test_the_heuristic_balances() -> None:
+def test_the_expert_balances() -> None:
     env = _make(20, seed=11)
-    assert isinstance(env, PlaysHeuristic)
-    assert env.has_heuristic(BEHAVIOR)
+    assert isinstance(env, PlaysExpert)
+    assert env.has_expert(BEHAVIOR)
     lost = 0
     for _ in range(200):
-        env.set_actions(BEHAVIOR, env.heuristic_actions(BEHAVIOR))
+        env.set_actions(BEHAVIOR, env.expert_actions(BEHAVIOR))
         env.step()
         lost += len(env.get_steps(BEHAVIOR)[1])
     assert lost == 0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mlagents_envs.base_env import ActionTuple, BaseEnv
-from mlagents_envs.capabilities import PlaysHeuristic, SavesState
+from mlagents_envs.capabilities import PlaysExpert, SavesState
 from mlagents_envs.registry.options import EnvironmentOptions
 from mlagents_envs.side_channel.environment_parameters_channel import EnvironmentParametersChannel
 from mlagents_envs.side_channel.side_channel import SideChannel
@@ -78,8 +78,8 @@ def test_it_shows_the_last_nine_states_of_3dball_oldest_first() -> None:
 
 def test_an_episode_lasts_5000_steps_and_earns_100() -> None:
     env = _make(3, seed=5)
-    assert isinstance(env, PlaysHeuristic)
-    assert env.has_heuristic(BEHAVIOR)
+    assert isinstance(env, PlaysExpert)
+    assert env.has_expert(BEHAVIOR)
     returns = np.zeros(3)
     decisions_made = 0
     while True:
@@ -88,7 +88,7 @@ def test_an_episode_lasts_5000_steps_and_earns_100() -> None:
         returns[terminals.agent_id] += terminals.reward
         if len(terminals):
             break
-        env.set_actions(BEHAVIOR, env.heuristic_actions(BEHAVIOR))
+        env.set_actions(BEHAVIOR, env.expert_actions(BEHAVIOR))
         env.step()
         decisions_made += 1
     assert decisions_made == 1000

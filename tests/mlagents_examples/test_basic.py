@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mlagents_envs.base_env import ActionTuple, BaseEnv
-from mlagents_envs.capabilities import PlaysHeuristic, SavesState
+from mlagents_envs.capabilities import PlaysExpert, SavesState
 from mlagents_envs.demonstrations import action_alignment, read_demonstration
 from mlagents_envs.registry.options import EnvironmentOptions
 from mlagents_examples.basic import BasicAgent, make_environment
@@ -92,13 +92,13 @@ def test_no_episode_is_cut_short() -> None:
         assert len(env.get_steps(BEHAVIOR)[1]) == 0
 
 
-def test_the_heuristic_earns_the_best_return() -> None:
+def test_the_expert_earns_the_best_return() -> None:
     env = _make()
-    assert isinstance(env, PlaysHeuristic)
-    assert env.has_heuristic(BEHAVIOR)
+    assert isinstance(env, PlaysExpert)
+    assert env.has_expert(BEHAVIOR)
     returns = [0.0]
     while len(returns) <= 5:
-        env.set_actions(BEHAVIOR, env.heuristic_actions(BEHAVIOR))
+        env.set_actions(BEHAVIOR, env.expert_actions(BEHAVIOR))
         env.step()
         decisions, terminals = env.get_steps(BEHAVIOR)
         if len(terminals):

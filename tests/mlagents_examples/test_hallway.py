@@ -190,7 +190,7 @@ def test_saved_state_continues_bit_for_bit() -> None:
     env = make(make_environment, 6, seed=9)
     assert isinstance(env, SavesState)
     for _ in range(15):
-        env.set_actions(BEHAVIOR, env.heuristic_actions(BEHAVIOR))
+        env.set_actions(BEHAVIOR, env.expert_actions(BEHAVIOR))
         env.step()
     other = make_environment(EnvironmentOptions(seed=1, num_areas=6))
     other.reset()
@@ -200,7 +200,7 @@ def test_saved_state_continues_bit_for_bit() -> None:
     ]
     for _ in range(40):
         for each in (env, other):
-            each.set_actions(BEHAVIOR, each.heuristic_actions(BEHAVIOR))
+            each.set_actions(BEHAVIOR, each.expert_actions(BEHAVIOR))
             each.step()
     assert_same_future(env, other, 60)
     assert agents_of(env)[0].completed_episodes > 0

@@ -281,7 +281,7 @@ def test_saved_state_continues_bit_for_bit() -> None:
     env = make(make_environment, 6, seed=9)
     assert isinstance(env, SavesState)
     for _ in range(30):
-        env.set_actions(BEHAVIOR, env.heuristic_actions(BEHAVIOR))
+        env.set_actions(BEHAVIOR, env.expert_actions(BEHAVIOR))
         env.step()
     for agent in agents_of(env)[:3]:  # so that resets are compared as well
         agent.runtime.step_count = 4700

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mlagents_envs.base_env import ActionTuple, BaseEnv
-from mlagents_envs.capabilities import PlaysHeuristic, SavesState
+from mlagents_envs.capabilities import PlaysExpert, SavesState
 from mlagents_envs.registry.options import EnvironmentOptions
 from mlagents_examples.roller_ball import RollerBallAgent, RollerBallArea, build_scene, make_environment
 from mlagents_sdk.physics import PhysicsWorld, Vector
@@ -160,13 +160,13 @@ def test_a_reset_of_a_fallen_ball_stops_it() -> None:
     assert area.ball.angular_velocity == pytest.approx((0.0, 0.0, 0.0))
 
 
-def test_the_heuristic_reaches_the_cube() -> None:
+def test_the_expert_reaches_the_cube() -> None:
     env = _make(10, seed=4)
-    assert isinstance(env, PlaysHeuristic)
-    assert env.has_heuristic(BEHAVIOR)
+    assert isinstance(env, PlaysExpert)
+    assert env.has_expert(BEHAVIOR)
     rewards: list[float] = []
     while len(rewards) < 200:
-        env.set_actions(BEHAVIOR, env.heuristic_actions(BEHAVIOR))
+        env.set_actions(BEHAVIOR, env.expert_actions(BEHAVIOR))
         env.step()
         rewards += env.get_steps(BEHAVIOR)[1].reward.tolist()
     assert np.mean(rewards) >= 0.99

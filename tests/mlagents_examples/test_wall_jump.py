@@ -354,7 +354,7 @@ def test_saved_state_continues_bit_for_bit_in_the_middle_of_jumps() -> None:
     assert isinstance(env, SavesState)
     for _ in range(21):
         for behavior in list(env.behavior_specs):
-            env.set_actions(behavior, env.heuristic_actions(behavior))
+            env.set_actions(behavior, env.expert_actions(behavior))
         env.step()
     assert not all(agent.jump.is_over for agent in agents_of(env))
     other = make_environment(EnvironmentOptions(seed=1, num_areas=12))

@@ -275,9 +275,9 @@ def test_an_agent_that_cannot_be_enabled_leaves_no_trace() -> None:
     assert "a begin" not in agent.log
 
 
-def test_models_are_refused_with_a_remedy() -> None:
+def test_a_model_that_is_missing_is_named() -> None:
     behavior = BehaviorParameters("Test", model=Path("m.onnx"), action_spec=ActionSpec.create_continuous(1))
-    with pytest.raises(AgentsError, match=r"m\.onnx.*HEURISTIC_ONLY"):
+    with pytest.raises(AgentsError, match=r"agent 0 cannot play.*There is no model file .*m\.onnx"):
         LoggingAgent(Academy(), behavior).enable()
 
 

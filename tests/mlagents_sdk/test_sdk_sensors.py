@@ -264,7 +264,7 @@ def test_stacks_advance_per_record_and_start_anew_with_each_episode() -> None:
 def test_sensors_may_be_configured_in_initialize_and_are_made_anew_when_enabled_again() -> None:
     class Configuring(LoggingAgent):
         def initialize(self) -> None:
-            self.component = VectorSensorComponent(self, 1, f"Extra{len(self.runtime.components)}")
+            self.component = VectorSensorComponent(self, 1, f"Extra{len(self.runtime.parts.components)}")
 
         def collect_observations(self, sensor: VectorSensor) -> None:
             sensor.add_observation(1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlagents_envs.base_env import (
     ActionTuple,
@@ -13,7 +14,9 @@ from mlagents_envs.base_env import (
     DecisionSteps,
     TerminalSteps,
 )
+from mlagents_envs.capabilities import ShowsScene
 from mlagents_envs.envs.behavior_spaces import idle_actions
+from mlagents_envs.exception import UnityEnvironmentException
 from mlagents_envs.side_channel.side_channel_manager import SideChannelManager
 
 
@@ -55,6 +58,21 @@ class FirstAgentEnv(BaseEnv):
                 columns.continuous[row], columns.discrete[row] = action.continuous, action.discrete
             self._env.set_actions(name, columns)
         self._env.step()
+
+    @property
+    def can_render(self) -> bool:
+        """Whether the environment can be looked at (:class:`~mlagents_envs.capabilities.ShowsScene`)."""
+        return isinstance(self._env, ShowsScene) and self._env.can_render
+
+    def render(self, height: int = 480, width: int = 640) -> NDArray[np.uint8]:
+        """Picture of the scene, uint8 ``(height, width, 3)``, the top row first.
+
+        Raises:
+            UnityEnvironmentException: the environment cannot be looked at.
+        """
+        if not isinstance(self._env, ShowsScene):
+            raise UnityEnvironmentException("This environment cannot be looked at.")
+        return self._env.render(height, width)
 
     def close(self) -> None:
         """Close the environment."""

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlagents_envs.base_env import BaseEnv, BehaviorSpec, DecisionSteps, TerminalSteps
+from mlagents_envs.capabilities import ShowsScene
 from mlagents_envs.envs.behavior_spaces import ActionFlattener, ActionLayout, Observation, ObservationLayout
 from mlagents_envs.envs.environment_source import (
     MAX_SILENT_STEPS,
@@ -53,7 +54,7 @@ class UnityToGymWrapper(gymnasium.Env[Any, Any]):
         allow_multiple_obs: observations are a tuple of all images, then tables of entities, then the
             vectors in one; otherwise the first image, or the vectors if there is none.
         action_space_seed: seed for sampling from the action space.
-        render_mode: ``"rgb_array"`` for environments with images, or None.
+        render_mode: ``"rgb_array"`` for environments with images or a view of the scene, or None.
 
     Attributes:
         name: behavior of the agent.
@@ -95,7 +96,7 @@ class UnityToGymWrapper(gymnasium.Env[Any, Any]):
         self.visual_obs: NDArray[Any] | None = None
         self.game_over = False
         self.render_mode = render_mode
-        if self._observations.num_images:
+        if self._observations.num_images or _shows_scene(self._env):
             self.metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # type: ignore[misc]
         self._source.reset()
         self._await_decision()
@@ -155,11 +156,16 @@ class UnityToGymWrapper(gymnasium.Env[Any, Any]):
         )
 
     def render(self, mode: str = "rgb_array") -> NDArray[np.uint8] | None:
-        """The first image that the agent last saw, uint8 ``(height, width, 3)``; None without images.
+        """The scene, or else the first image that the agent last saw; None where there is neither.
 
         Args:
             mode: only ``"rgb_array"`` is known; the argument is what older scripts pass.
+
+        Returns:
+            uint8 ``(height, width, 3)``.
         """
+        if isinstance(self._env, ShowsScene) and self._env.can_render:
+            return self._env.render()
         if self.visual_obs is None:
             return None
         image = self.visual_obs if self.visual_obs.dtype == np.uint8 else np.clip(self.visual_obs, 0, 1) * 255
@@ -223,6 +229,10 @@ class UnityToGymWrapper(gymnasium.Env[Any, Any]):
         if masks is not None:
             info["action_mask"] = self._actions.allowed([mask[0] for mask in masks])
         return info
+
+
+def _shows_scene(env: BaseEnv) -> bool:
+    return isinstance(env, ShowsScene) and env.can_render
 
 
 def _only_behavior(env: BaseEnv) -> tuple[str, BehaviorSpec]:

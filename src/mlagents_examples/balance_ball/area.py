@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from mlagents_sdk.physics import Motion, PhysicsMaterial, Scene, TrainingArea
-from mlagents_sdk.physics.rotations import IDENTITY, turned_about_x, turned_about_z
+from mlagents_sdk.physics import Lighting, Motion, PhysicsMaterial, Scene, Shape, TrainingArea
+from mlagents_sdk.physics.rotations import IDENTITY, euler_rotation, turned_about_x, turned_about_z
 
 DEGREES_PER_STEP = 2.0
 """How far an action of 1 turns the platform in one physics step."""
@@ -23,10 +23,17 @@ _START_TILT = 10.0  # degrees
 _BALL_MATERIAL = PhysicsMaterial(bounciness=0.1)
 
 
+_BLUE = (0.129, 0.588, 0.953)
+_ORANGE = (1.0, 0.6, 0.0)
+_WHITE = (1.0, 1.0, 1.0)
+_BLACK = (0.1, 0.1, 0.1)
+
+
 def build_scene() -> Scene:
     """The scene of one area; the platform's centre is the origin."""
-    scene = Scene(timestep=0.02)
-    scene.add_box("platform", size=(5.0, 5.0, 5.0), motion=Motion.SCRIPTED)
+    scene = Scene(timestep=0.02, lighting=Lighting(euler_rotation(40.0, -45.0), intensity=0.7, ambient=0.8))
+    scene.add_box("platform", size=(5.0, 5.0, 5.0), motion=Motion.SCRIPTED, color=_BLUE)
+    scene.decorate("platform", Shape.box((5.02, 0.8, 5.02), color=_ORANGE))
     scene.add_sphere(
         "ball",
         radius=0.5,
@@ -36,6 +43,8 @@ def build_scene() -> Scene:
         mass=1.0,
         drag=0.0,
         angular_drag=0.01,
+        color=_WHITE,
+        checks=_BLACK,
     )
     return scene
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mlagents_examples.balance_ball.area import BalanceBallArea
 from mlagents_sdk import ActionBuffers, Agent
+from mlagents_sdk.input import Keyboard, horizontal, vertical
 
 MAX_STEP = 5000
 """Physics steps after which an episode is interrupted."""
@@ -25,6 +26,11 @@ def tilt_and_judge(agent: Agent, area: BalanceBallArea, actions: ActionBuffers) 
         agent.end_episode()
     else:
         agent.set_reward(_STEP_REWARD)
+
+
+def tilt_by_keys(keyboard: Keyboard, actions_out: ActionBuffers) -> None:
+    """Choose actions by W, A, S and D or the arrow keys: the platform goes down where they point."""
+    actions_out.continuous_actions[:] = [-horizontal(keyboard), vertical(keyboard)]
 
 
 def lean_against_ball(area: BalanceBallArea, actions_out: ActionBuffers) -> None:

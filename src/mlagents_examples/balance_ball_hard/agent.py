@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlagents_envs.base_env import ActionSpec
 from mlagents_examples.balance_ball.area import BalanceBallArea
-from mlagents_examples.balance_ball.rules import MAX_STEP, lean_against_ball, tilt_and_judge
+from mlagents_examples.balance_ball.rules import MAX_STEP, lean_against_ball, tilt_and_judge, tilt_by_keys
 from mlagents_sdk import (
     Academy,
     ActionBuffers,
@@ -65,6 +65,10 @@ class BalanceBallHardAgent(Agent):
         tilt_and_judge(self, self.area, actions)
 
     def heuristic(self, actions_out: ActionBuffers) -> None:
+        """Let a person tilt the platform."""
+        tilt_by_keys(self.academy.keyboard, actions_out)
+
+    def expert(self, actions_out: ActionBuffers) -> None:
         """Lean against the ball, with an eye on its velocity, which policies do not see."""
         lean_against_ball(self.area, actions_out)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from mlagents_envs.base_env import ActionSpec
+from mlagents_examples.keys import branch_of_keys
 from mlagents_sdk import Academy, ActionBuffers, Agent, BehaviorParameters, VectorSensor
+from mlagents_sdk.input import LEFT_KEYS, RIGHT_KEYS
 
 LAST_PLACE = 20
 """Places are numbered from 0 to this."""
@@ -73,5 +75,9 @@ class BasicAgent(Agent):
             self.end_episode()
 
     def heuristic(self, actions_out: ActionBuffers) -> None:
+        """Let a person walk with A and D or the arrow keys."""
+        actions_out.discrete_actions[0] = branch_of_keys(self.academy.keyboard, LEFT_KEYS, RIGHT_KEYS)
+
+    def expert(self, actions_out: ActionBuffers) -> None:
         """Walk to the large goal, which is to the right of every place that can be reached."""
         actions_out.discrete_actions[0] = _RIGHT

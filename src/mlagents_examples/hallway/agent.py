@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlagents_envs.base_env import ActionSpec
 from mlagents_examples.hallway.area import SYMBOLS, HallwayArea
 from mlagents_examples.hallway.expert import choose_action
-from mlagents_examples.movement import walk
+from mlagents_examples.movement import action_of_keys, walk
 from mlagents_sdk import Academy, ActionBuffers, Agent, BehaviorParameters, VectorSensor
 from mlagents_sdk.physics import Contact
 from mlagents_sdk.sensors.ray_perception import RayPerceptionSensorComponent
@@ -72,6 +72,10 @@ class HallwayAgent(Agent):
         walk(self.area.agent, actions.discrete_actions[0], SPEED, DEGREES_PER_STEP)
 
     def heuristic(self, actions_out: ActionBuffers) -> None:
+        """Let a person walk."""
+        actions_out.discrete_actions[0] = action_of_keys(self.academy.keyboard)
+
+    def expert(self, actions_out: ActionBuffers) -> None:
         """Walk to the right goal, see :mod:`mlagents_examples.hallway.expert`."""
         actions_out.discrete_actions[0] = choose_action(self.area)
 

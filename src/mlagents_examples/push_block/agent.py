@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlagents_envs.base_env import ActionSpec
-from mlagents_examples.movement import walk
+from mlagents_examples.movement import action_of_keys, walk
 from mlagents_examples.push_block.area import PushBlockArea
 from mlagents_examples.push_block.expert import choose_action
 from mlagents_sdk import Academy, ActionBuffers, Agent, BehaviorParameters
@@ -78,6 +78,10 @@ class PushBlockAgent(Agent):
         self.add_reward(_STEP_REWARD)
 
     def heuristic(self, actions_out: ActionBuffers) -> None:
+        """Let a person walk; Q and E step aside."""
+        actions_out.discrete_actions[0] = action_of_keys(self.academy.keyboard, sideways=True)
+
+    def expert(self, actions_out: ActionBuffers) -> None:
         """Get behind the block and push, see :mod:`mlagents_examples.push_block.expert`."""
         actions_out.discrete_actions[0] = choose_action(self.area)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mlagents_envs.base_env import ActionSpec
 from mlagents_examples.roller_ball.area import RollerBallArea
 from mlagents_sdk import Academy, ActionBuffers, Agent, BehaviorParameters, VectorSensor
+from mlagents_sdk.input import horizontal, vertical
 
 FORCE = 10.0
 """Force of an action of 1, newtons: the ball of 1 kg gains 0.2 m/s per physics step."""
@@ -52,6 +53,11 @@ class RollerBallAgent(Agent):
             self.end_episode()
 
     def heuristic(self, actions_out: ActionBuffers) -> None:
+        """Let a person push with W, A, S and D or the arrow keys."""
+        keyboard = self.academy.keyboard
+        actions_out.continuous_actions[:] = [horizontal(keyboard), vertical(keyboard)]
+
+    def expert(self, actions_out: ActionBuffers) -> None:
         """Push towards the cube, and against the velocity, so that the ball does not shoot past."""
         target_x, _, target_z, x, _, z, velocity_x, velocity_z = self.area.observation()
         push_x = 0.5 * (target_x - x) - 0.4 * velocity_x

@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 from mlagents_envs.base_env import ActionSpec
+from mlagents_examples.keys import branch_of_keys
 from mlagents_examples.movement import push
 from mlagents_examples.wall_jump.area import BLOCK_TAG, GOAL_TAG, GROUND_POSITION, WALL_TAG, WallJumpArea
 from mlagents_examples.wall_jump.expert import choose_actions
 from mlagents_examples.wall_jump.jump import Jump
 from mlagents_sdk import Academy, ActionBuffers, Agent, BehaviorParameters, VectorSensor
+from mlagents_sdk.input import DOWN_KEYS, LEFT_KEYS, RIGHT_KEYS, UP_KEYS
 from mlagents_sdk.physics import Contact, Vector
 from mlagents_sdk.sensors.ray_perception import RayPerceptionSensorComponent
 
@@ -117,6 +119,16 @@ class WallJumpAgent(Agent):
             self.end_episode()
 
     def heuristic(self, actions_out: ActionBuffers) -> None:
+        """Let a person walk and turn with W, S, A, D or arrow keys, step with Q and E, jump with space."""
+        keyboard = self.academy.keyboard
+        actions_out.discrete_actions[:] = [
+            branch_of_keys(keyboard, UP_KEYS, DOWN_KEYS),
+            branch_of_keys(keyboard, LEFT_KEYS, RIGHT_KEYS),
+            branch_of_keys(keyboard, ("q",), ("e",)),
+            int(keyboard.is_pressed("space")),
+        ]
+
+    def expert(self, actions_out: ActionBuffers) -> None:
         """Get over the wall, see :mod:`mlagents_examples.wall_jump.expert`."""
         actions_out.discrete_actions[:] = choose_actions(self.area)
 

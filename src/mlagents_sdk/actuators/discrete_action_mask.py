@@ -35,11 +35,7 @@ class DiscreteActionMask:
         Raises:
             AgentsError: there is no such branch or action.
         """
-        if not 0 <= branch < self._num_branches:
-            raise AgentsError(
-                f"{self._owner}: the action mask names branch {branch}, but there are {self._num_branches} "
-                "branches, counted from 0."
-            )
+        self._check_branch(branch)
         size = self._branch_sizes[self._first_branch + branch]
         if not 0 <= action_index < size:
             raise AgentsError(
@@ -47,6 +43,27 @@ class DiscreteActionMask:
                 f"{size} actions, counted from 0."
             )
         self._forbidden[self._starts[self._first_branch + branch] + action_index] = not enabled
+        self._used = True
+
+    def set_branch_enabled(self, branch: int, enabled: Sequence[bool]) -> None:
+        """Allow or forbid all actions of one branch at once, until the next decision.
+
+        Args:
+            branch: branch of the actuator that writes the mask, from 0.
+            enabled: for each action of the branch False to forbid it.
+
+        Raises:
+            AgentsError: there is no such branch, or it has another number of actions.
+        """
+        self._check_branch(branch)
+        size = self._branch_sizes[self._first_branch + branch]
+        if len(enabled) != size:
+            raise AgentsError(
+                f"{self._owner}: the action mask gives {len(enabled)} actions of branch {branch}, which has "
+                f"{size}. Give one bool per action."
+            )
+        start = self._starts[self._first_branch + branch]
+        self._forbidden[start : start + size] = [not allowed for allowed in enabled]
         self._used = True
 
     def select(self, first_branch: int, num_branches: int) -> None:
@@ -73,3 +90,10 @@ class DiscreteActionMask:
                         "one action of every branch enabled."
                     )
         return self._forbidden
+
+    def _check_branch(self, branch: int) -> None:
+        if not 0 <= branch < self._num_branches:
+            raise AgentsError(
+                f"{self._owner}: the action mask names branch {branch}, but there are {self._num_branches} "
+                "branches, counted from 0."
+            )

@@ -1,4 +1,4 @@
-"""``mlagents-envs``: lists environments, makes executables of them, and serves them."""
+"""``mlagents-envs``: lists environments, makes executables of them, serves them, records demonstrations."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from mlagents_envs.registry.entry_points import find_entry_points
 from mlagents_envs.registry.options import EnvironmentOptions
 from mlagents_sdk.cli.catalogue import description
 from mlagents_sdk.cli.errors import run_command
+from mlagents_sdk.cli.inspection import inspect
 from mlagents_sdk.cli.launcher import launcher_file, write_launcher
 from mlagents_sdk.cli.player import add_player_arguments, find_factory, play, with_known_case
+from mlagents_sdk.cli.record import add_record_arguments, record
 
 SERVE_PORT = 5004
 """Where trainers wait that were told no environment."""
@@ -33,6 +35,10 @@ examples:
       let a trainer play it that was started without --env
   mlagents-envs serve 3DBall --mlagents-port 5005
       ... that waits on another port
+  mlagents-envs record PushBlock --heuristic expert --episodes 50 --out demos/ExpertPush.demo
+      record demonstrations of its scripted expert
+  mlagents-envs inspect demos/ExpertPush.demo
+      show what is in a recording, or in all recordings of a folder
 
 mlagents-learn --env=3DBall trains in the same environment without any of this, inside its own process."""
 
@@ -54,6 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run_command(list_environments)
     if arguments.command == "build":
         return run_command(lambda: build(arguments.name, arguments.path, force=arguments.force))
+    if arguments.command == "record":
+        return run_command(lambda: record(arguments))
+    if arguments.command == "inspect":
+        return run_command(lambda: inspect(arguments.path))
     return run_command(lambda: play(arguments.name, arguments, extras))
 
 
@@ -92,6 +102,16 @@ def create_parser() -> argparse.ArgumentParser:
     )
     serving.add_argument("name", help="name of the environment, see mlagents-envs list")
     add_player_arguments(serving, timeout=SERVE_TIMEOUT, default_port=SERVE_PORT)
+
+    recording = commands.add_parser(
+        "record",
+        help="record demonstrations",
+        description="Plays episodes and writes them to a demonstration file, each episode in one piece.",
+    )
+    add_record_arguments(recording)
+
+    inspecting = commands.add_parser("inspect", help="show what is in a demonstration file")
+    inspecting.add_argument("path", type=Path, help="a .demo file, or a folder of such files")
     return parser
 
 

@@ -14,9 +14,11 @@ handles of its areas::
 
 from __future__ import annotations
 
+from mlagents_sdk.physics.appearance import Color, Lighting
 from mlagents_sdk.physics.area import ALL_LAYERS, RayHit, TrainingArea
 from mlagents_sdk.physics.body import Body, ForceMode, Transform
 from mlagents_sdk.physics.materials import Combine, PhysicsMaterial
+from mlagents_sdk.physics.rendering import Camera
 from mlagents_sdk.physics.rotations import Quaternion, Vector
 from mlagents_sdk.physics.scene import Freeze, Motion, Scene
 from mlagents_sdk.physics.shapes import Shape
@@ -26,10 +28,13 @@ from mlagents_sdk.physics.world import PhysicsWorld
 __all__ = [
     "ALL_LAYERS",
     "Body",
+    "Camera",
+    "Color",
     "Combine",
     "Contact",
     "ForceMode",
     "Freeze",
+    "Lighting",
     "Motion",
     "PhysicsMaterial",
     "PhysicsWorld",

@@ -59,6 +59,11 @@ class TrainingArea:
         self._hit = np.zeros(8)
         self._bodies = np.zeros(len(self.transforms), np.int64)
 
+    @property
+    def world(self) -> PhysicsWorld:
+        """The world that it belongs to."""
+        return self._world
+
     def transform(self, name: str) -> Transform:
         """Handle on any body.
 

@@ -36,6 +36,7 @@ from mlagents_sdk.physics.rotations import (
 )
 
 if TYPE_CHECKING:
+    from mlagents_sdk.physics.appearance import Color
     from mlagents_sdk.physics.materials import PhysicsMaterial
     from mlagents_sdk.physics.touching import Contact
     from mlagents_sdk.physics.world import PhysicsWorld
@@ -191,7 +192,10 @@ class Transform:
 
     @property
     def tag(self) -> str:
-        """What sensors and callbacks see of its first collider; set for all of them."""
+        """What sensors and callbacks see of its first collider.
+
+        Setting it changes all colliders but those to which the scene gave a tag of their own.
+        """
         return self._world.get_tag(self._area, self._index)
 
     @tag.setter
@@ -209,6 +213,15 @@ class Transform:
     @size.setter
     def size(self, size: Vector) -> None:
         self._world.set_size(self._area, self._index, size)
+
+    @property
+    def color(self) -> Color:
+        """What cameras see of its first collider; set for all of them and for its decorations."""
+        return self._world.get_color(self._area, self._index)
+
+    @color.setter
+    def color(self, color: Color) -> None:
+        self._world.set_color(self._area, self._index, color)
 
     def set_material(self, material: PhysicsMaterial) -> None:
         """Give all its colliders another surface."""

@@ -1,8 +1,9 @@
 """The numbers of a training area in one row, and where each of them stands.
 
 A row of float64 holds everything that the future of an area depends on: first its own numbers, then a
-block per body, then a block per collider. One array ``(areas, width)`` can then be saved, compared and
-handed to machine code as it is, and handles read and write single floats in it.
+block per body, then a block per collider and, of the same form, per decoration, then their colours. One
+array ``(areas, width)`` can then be saved, compared and handed to machine code as it is, and handles read
+and write single floats in it.
 
 Everything is in MuJoCo's frame: right-handed with z up, so y and z of the original swap and rotations
 mirror. What never changes (which collider belongs to which body, geometry, frozen axes) stands in integer
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlagents_sdk.exception import AgentsError
+from mlagents_sdk.physics.appearance import color_of, is_visible
 from mlagents_sdk.physics.rotations import Quaternion, Vector
 from mlagents_sdk.physics.shapes import Shape, ShapeKind, SolidPart, mass_distribution
 
@@ -65,6 +67,9 @@ BOUNCE_RULE = 16  # Combine
 TRIGGER = 17  # 0 or 1
 RADIUS = 18  # radius about its centre, m
 COLLIDER_WIDTH = 19
+
+COLOR_WIDTH = 3  # columns of the colour of a collider or decoration: red, green and blue in [0, 1]
+NO_BODY = -1  # body of a decoration that stays where it is
 
 # Columns of the integer table of bodies, int64 (bodies, 4).
 MOTION = 0  # 0 static, 1 scripted, 2 dynamic
@@ -154,6 +159,10 @@ class Layout:
     Attributes:
         bodies: int64 ``(bodies, 4)``, see the columns above.
         colliders: int64 ``(colliders, 2)``, ditto; the colliders of a body are neighbours.
+        parts: int64 ``(colliders + decorations, 2)``: what cameras may see, the colliders first; the
+            decorations continue their table.
+        visible: bool ``(colliders + decorations,)``.
+        first_color_at: column of the first colour.
         names: of the bodies, in order.
         row: float64 ``(width,)``, the area at the beginning.
     """
@@ -165,7 +174,14 @@ class Layout:
         self.first_collider_at = AREA_WIDTH + BODY_WIDTH * len(prefabs)
         self.bodies = np.zeros((len(prefabs), 4), np.int64)
         self.colliders = np.array([(body, int(shape.kind)) for body, shape in shapes], np.int64)
-        self.row = np.zeros(self.first_collider_at + COLLIDER_WIDTH * len(shapes))
+        extra = [
+            (NO_BODY if item.body is None else self.names.index(item.body), item.shape)
+            for item in scene.decorations
+        ]
+        decorations = np.array([(body, int(shape.kind)) for body, shape in extra], np.int64).reshape(-1, 2)
+        self.parts = np.concatenate((self.colliders, decorations))
+        self.first_color_at = self.first_collider_at + COLLIDER_WIDTH * len(self.parts)
+        self.row = np.zeros(self.first_color_at + COLOR_WIDTH * len(self.parts))
         self.row[GRAVITY : GRAVITY + 3] = to_mujoco(scene.gravity)
         first = 0
         for index, prefab in enumerate(prefabs):
@@ -181,6 +197,14 @@ class Layout:
                 self._fill_collider(first + offset, shape, tags.number(tag), 1 << prefab.layer)
             first += len(prefab.shapes)
             self.update_mass(self.row, index)
+        for index, (_, shape) in enumerate(extra, len(shapes)):
+            self._fill_collider(index, shape, 0, 0)
+        looks = [
+            (shape, None if body == NO_BODY else prefabs[body], index >= len(shapes))
+            for index, (body, shape) in enumerate(shapes + extra)
+        ]
+        self.visible = np.array([is_visible(*look) for look in looks], np.bool_)
+        self.row[self.first_color_at :] = [channel for look in looks for channel in color_of(*look[:2])]
 
     def body_at(self, body: int) -> int:
         """First column of a body."""
@@ -194,6 +218,15 @@ class Layout:
         """Indices of the colliders of a body."""
         first, count = self.bodies[body, FIRST:].tolist()
         return range(first, first + count)
+
+    def parts_of(self, body: int) -> list[int]:
+        """Indices of what cameras may see of a body: its colliders and decorations."""
+        indices: list[int] = np.flatnonzero(self.parts[:, BODY] == body).tolist()
+        return indices
+
+    def color_at(self, part: int) -> int:
+        """First column of the colour of a collider or decoration."""
+        return self.first_color_at + COLOR_WIDTH * part
 
     def reset_row(self, row: NDArray[np.float64]) -> None:
         """Put poses and velocities of an area back to the beginning, and forget pending forces."""

@@ -4,6 +4,11 @@ A body at rest costs nothing: when the kinetic energy of a body, per unit of its
 threshold for some time, it falls asleep, as in the original. It wakes when a force or a script acts on it,
 when something that moves touches it, and when something that was near it is moved or removed by a script.
 Everything is in MuJoCo's frame.
+
+The two kinds of freezing differ, as in the original. An axis about which a body does not turn makes it
+infinitely hard to turn. An axis along which it does not move leaves its mass as it is: contacts push it
+like a free body, and only then what they would move is dropped. So a light body that is frozen in place
+hardly stops a heavy one. Recordings of Pyramids show agents run through a switch in this way.
 """
 
 from __future__ import annotations
@@ -56,8 +61,8 @@ class Motions(NamedTuple):
     Attributes:
         motions: ``(bodies, 6)`` velocity of the centre of mass and angular velocity, in the frame of the
             area.
-        inverses: ``(bodies, 12)`` inverse mass along x, y, z and inverse inertia; zero for what physics
-            does not move now.
+        inverses: ``(bodies, 12)`` inverse mass along x, y, z and inverse inertia; zero for bodies that
+            physics does not move now, and about frozen axes.
         centers: ``(bodies, 3)`` centres of mass, metres.
         axes: ``(bodies, 3, 3)`` rotation matrices.
     """
@@ -168,7 +173,7 @@ def _write_inverses(
     """Inverse mass and inverse inertia of a body in the frame of the area, into ``inverses[body]``."""
     inverse_mass = 1.0 / row[at + MASS]
     for axis in range(3):
-        inverses[body, axis] = 0.0 if frozen >> axis & 1 else inverse_mass
+        inverses[body, axis] = inverse_mass  # also where the position is frozen, see above
     inertia = at + INERTIA
     xx, yy, zz = row[inertia], row[inertia + 1], row[inertia + 2]
     xy, xz, yz = row[inertia + 3], row[inertia + 4], row[inertia + 5]
@@ -208,6 +213,7 @@ def prepare_body(
 def move_body(
     row: NDArray[np.float64],
     at: int,
+    frozen: int,
     motions: NDArray[np.float64],
     centers: NDArray[np.float64],
     body: int,
@@ -227,19 +233,22 @@ def move_body(
         w, x, y, z = w / length, x / length, y / length, z / length
         row[turn], row[turn + 1], row[turn + 2], row[turn + 3] = w, x, y, z
     ox, oy, oz = rotate_wxyz(w, x, y, z, row[at + CENTER], row[at + CENTER + 1], row[at + CENTER + 2])
-    row[at + POSITION] = centers[body, 0] + motions[body, 0] * timestep - ox
-    row[at + POSITION + 1] = centers[body, 1] + motions[body, 1] * timestep - oy
-    row[at + POSITION + 2] = centers[body, 2] + motions[body, 2] * timestep - oz
+    for axis in range(3):
+        shift = 0.0 if frozen >> axis & 1 else motions[body, axis] * timestep
+        offset = ox if axis == 0 else (oy if axis == 1 else oz)
+        row[at + POSITION + axis] = centers[body, axis] + shift - offset
     for k in range(7):
         row[at + KNOWN + k] = row[at + k]
 
 
 @compiled
-def write_velocity(row: NDArray[np.float64], at: int, motions: NDArray[np.float64], body: int) -> None:
+def write_velocity(
+    row: NDArray[np.float64], at: int, frozen: int, motions: NDArray[np.float64], body: int
+) -> None:
     """Store what the velocity phase left, the angular velocity along the body's own axes."""
     turn = at + ROTATION
     for axis in range(3):
-        row[at + VELOCITY + axis] = motions[body, axis]
+        row[at + VELOCITY + axis] = 0.0 if frozen >> axis & 1 else motions[body, axis]
     row[at + SPIN], row[at + SPIN + 1], row[at + SPIN + 2] = rotate_wxyz(
         row[turn],
         -row[turn + 1],

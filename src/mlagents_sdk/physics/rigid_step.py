@@ -29,6 +29,7 @@ from mlagents_sdk.physics.layout import (
     COUNT,
     ENABLED,
     FIRST,
+    FROZEN,
     KIND,
     MOTION,
     POSITION,
@@ -58,20 +59,31 @@ _PATCHES_PER_COLLIDER = 12
 class Workspace(NamedTuple):
     """Room to work in, for one area at a time.
 
+    Functions that are called for single bodies are handed its parts: to take a part out of the whole
+    costs more than most of them do.
+
     Attributes:
         placement: where colliders are.
         motions: the bodies.
         patches: who touches whom.
+        spheres: ``(bodies, 4)``: origin and reach of each body, so close together that looking through all
+            pairs of many bodies is fast; infinitely far away for those that are not there.
+        boxes: ``(bodies, 6)``: lowest and highest corner of what encloses each body; not a number where
+            it is not known in this step.
         placed: int64 ``(colliders,)``: 1 for those whose placement is known in this step.
         queue: int64 ``(bodies,)``: moving bodies in the order in which their contacts are looked for.
+        others: int64 ``(bodies,)``: those that physics never moves.
         looked: int64 ``(bodies,)``: 1 for bodies whose contacts with all movable ones are known.
     """
 
     placement: Placement
     motions: Motions
     patches: Patches
+    spheres: NDArray[np.float64]
+    boxes: NDArray[np.float64]
     placed: NDArray[np.int64]
     queue: NDArray[np.int64]
+    others: NDArray[np.int64]
     looked: NDArray[np.int64]
 
 
@@ -81,7 +93,10 @@ def _make_workspace(bodies: int, colliders: int) -> Workspace:
         empty_placement(colliders),
         empty_motions(bodies),
         empty_patches(_PATCHES_PER_COLLIDER * colliders),
+        np.empty((bodies, 4)),
+        np.empty((bodies, 6)),
         np.empty(colliders, np.int64),
+        np.empty(bodies, np.int64),
         np.empty(bodies, np.int64),
         np.empty(bodies, np.int64),
     )
@@ -93,25 +108,57 @@ def _place(
     colliders: NDArray[np.int64],
     first_collider_at: int,
     collider: int,
-    work: Workspace,
+    placed: NDArray[np.int64],
+    placement: Placement,
 ) -> None:
     """Work out where a collider is, unless that is known."""
-    if work.placed[collider] == 0:
-        work.placed[collider] = 1
-        place_collider(row, colliders, first_collider_at, collider, work.placement)
-        bound_collider(colliders[collider, KIND], collider, 0.5 * CONTACT_OFFSET, work.placement)
+    if placed[collider] == 0:
+        placed[collider] = 1
+        place_collider(row, colliders, first_collider_at, collider, placement)
+        bound_collider(colliders[collider, KIND], collider, 0.5 * CONTACT_OFFSET, placement)
 
 
 @compiled
-def _far_apart(row: NDArray[np.float64], a: int, b: int) -> bool:
-    """Whether two bodies cannot touch, because what is there of them lies too far apart."""
-    at = AREA_WIDTH + BODY_WIDTH * a
-    other_at = AREA_WIDTH + BODY_WIDTH * b
-    dx = row[at + POSITION] - row[other_at + POSITION]
-    dy = row[at + POSITION + 1] - row[other_at + POSITION + 1]
-    dz = row[at + POSITION + 2] - row[other_at + POSITION + 2]
-    reach = row[at + REACH] + row[other_at + REACH] + CONTACT_OFFSET
-    return bool(dx * dx + dy * dy + dz * dz > reach * reach or row[other_at + ENABLED] == 0.0)
+def _bound_bodies(row: NDArray[np.float64], spheres: NDArray[np.float64]) -> None:
+    """Fill ``spheres``."""
+    for body in range(len(spheres)):
+        at = AREA_WIDTH + BODY_WIDTH * body
+        for axis in range(3):
+            spheres[body, axis] = row[at + POSITION + axis] if row[at + ENABLED] != 0.0 else np.inf
+        spheres[body, 3] = row[at + REACH]
+
+
+@compiled
+def _far_apart(spheres: NDArray[np.float64], a: int, b: int) -> bool:
+    """Whether two bodies, the first of which is there, cannot touch."""
+    dx = spheres[a, 0] - spheres[b, 0]
+    dy = spheres[a, 1] - spheres[b, 1]
+    dz = spheres[a, 2] - spheres[b, 2]
+    reach = spheres[a, 3] + spheres[b, 3] + CONTACT_OFFSET
+    return bool(dx * dx + dy * dy + dz * dz > reach * reach)
+
+
+@compiled
+def _bound_body(
+    row: NDArray[np.float64],
+    bodies: NDArray[np.int64],
+    colliders: NDArray[np.int64],
+    first_collider_at: int,
+    body: int,
+    boxes: NDArray[np.float64],
+    placed: NDArray[np.int64],
+    placement: Placement,
+) -> None:
+    """Work out the box of a body, which is empty where nothing of it is solid."""
+    for axis in range(3):
+        boxes[body, axis] = np.inf
+        boxes[body, 3 + axis] = -np.inf
+    for k in range(bodies[body, FIRST], bodies[body, FIRST] + bodies[body, COUNT]):
+        if row[first_collider_at + COLLIDER_WIDTH * k + TRIGGER] == 0.0:
+            _place(row, colliders, first_collider_at, k, placed, placement)
+            for axis in range(3):
+                boxes[body, axis] = min(boxes[body, axis], placement.bounds[k, axis])
+                boxes[body, 3 + axis] = max(boxes[body, 3 + axis], placement.bounds[k, 3 + axis])
 
 
 @compiled
@@ -123,35 +170,26 @@ def _add_patches(
     a: int,
     b: int,
     timestep: float,
-    work: Workspace,
+    placement: Placement,
+    motions: Motions,
+    out: Patches,
     patches: int,
 ) -> int:
-    """Look where two bodies touch; returns the number of patches after that."""
+    """Look where two placed bodies touch; returns the number of patches after that."""
     for i in range(bodies[a, FIRST], bodies[a, FIRST] + bodies[a, COUNT]):
         at_i = first_collider_at + COLLIDER_WIDTH * i
         if row[at_i + TRIGGER] != 0.0:
             continue
-        _place(row, colliders, first_collider_at, i, work)
         for j in range(bodies[b, FIRST], bodies[b, FIRST] + bodies[b, COUNT]):
             at_j = first_collider_at + COLLIDER_WIDTH * j
-            if row[at_j + TRIGGER] != 0.0 or patches >= len(work.patches.patches):
+            if row[at_j + TRIGGER] != 0.0 or patches >= len(out.patches):
                 continue
-            _place(row, colliders, first_collider_at, j, work)
-            if not bounds_overlap(work.placement.bounds, i, j):
+            if not bounds_overlap(placement.bounds, i, j):
                 continue
-            found = collide(
-                colliders[i, KIND],
-                i,
-                colliders[j, KIND],
-                j,
-                work.placement,
-                CONTACT_OFFSET,
-                work.patches.found,
-            )
+            kind_i, kind_j = colliders[i, KIND], colliders[j, KIND]
+            found = collide(kind_i, i, kind_j, j, placement, CONTACT_OFFSET, out.found)
             if found > 0:
-                patches += write_patch(
-                    row, at_i, at_j, a, b, found, timestep, work.motions, work.patches, patches
-                )
+                patches += write_patch(row, at_i, at_j, a, b, found, timestep, motions, out, patches)
     return patches
 
 
@@ -172,16 +210,23 @@ def _find_patches(
     Returns:
         Number of patches, and of moving bodies in the queue.
     """
-    queue, looked = work.queue, work.looked
+    placement, motions, out = work.placement, work.motions, work.patches
+    queue, others, looked = work.queue, work.others, work.looked
+    spheres, boxes, placed = work.spheres, work.boxes, work.placed
+    _bound_bodies(row, spheres)
+    boxes[:, 0] = np.nan
+    placed[:] = 0
     queued = 0
+    num_others = 0
     for body in range(len(bodies)):
         looked[body] = 0
-        if is_moving(row, bodies, body):
-            prepare_body(row, bodies, body, timestep, work.motions)
+        if bodies[body, MOTION] != DYNAMIC:
+            others[num_others] = body
+            num_others += 1
+        elif is_moving(row, bodies, body):
+            prepare_body(row, bodies, body, timestep, motions)
             queue[queued] = body
             queued += 1
-    for collider in range(len(colliders)):
-        work.placed[collider] = 0
     patches = 0
     k = 0
     while k < queued:
@@ -189,11 +234,18 @@ def _find_patches(
         k += 1
         looked[a] = 1
         rest_at = AREA_WIDTH + BODY_WIDTH * a + REST
+        _bound_body(row, bodies, colliders, first_collider_at, a, boxes, placed, placement)
         for b in range(len(bodies)):
-            if bodies[b, MOTION] != DYNAMIC or looked[b] == 1 or _far_apart(row, a, b):
+            if _far_apart(spheres, a, b) or bodies[b, MOTION] != DYNAMIC or looked[b] == 1:
+                continue
+            if np.isnan(boxes[b, 0]):
+                _bound_body(row, bodies, colliders, first_collider_at, b, boxes, placed, placement)
+            if not bounds_overlap(boxes, a, b):
                 continue
             before = patches
-            patches = _add_patches(row, bodies, colliders, first_collider_at, a, b, timestep, work, before)
+            patches = _add_patches(
+                row, bodies, colliders, first_collider_at, a, b, timestep, placement, motions, out, before
+            )
             if patches == before:
                 continue
             other_rest_at = AREA_WIDTH + BODY_WIDTH * b + REST
@@ -203,18 +255,32 @@ def _find_patches(
                 row[other_rest_at] = longer
             elif row[rest_at] == AWAKE_TIME:
                 row[other_rest_at] = AWAKE_TIME
-                prepare_body(row, bodies, b, timestep, work.motions)
+                prepare_body(row, bodies, b, timestep, motions)
                 queue[queued] = b
                 queued += 1
                 patches = _add_patches(
-                    row, bodies, colliders, first_collider_at, a, b, timestep, work, before
+                    row, bodies, colliders, first_collider_at, a, b, timestep, placement, motions, out, before
                 )
     for k in range(queued):
         a = queue[k]
-        for b in range(len(bodies)):
-            if bodies[b, MOTION] != DYNAMIC and not _far_apart(row, a, b):
+        for b in others[:num_others]:
+            if _far_apart(spheres, a, b):
+                continue
+            if np.isnan(boxes[b, 0]):
+                _bound_body(row, bodies, colliders, first_collider_at, b, boxes, placed, placement)
+            if bounds_overlap(boxes, a, b):
                 patches = _add_patches(
-                    row, bodies, colliders, first_collider_at, a, b, timestep, work, patches
+                    row,
+                    bodies,
+                    colliders,
+                    first_collider_at,
+                    a,
+                    b,
+                    timestep,
+                    placement,
+                    motions,
+                    out,
+                    patches,
                 )
     return patches, queued
 
@@ -263,14 +329,16 @@ def step_areas(
         patches, moving = _find_patches(row, bodies, colliders, first_collider_at, timestep, work)
         _solve(work, patches, position_iterations, False)
         for k in range(moving):
-            at = AREA_WIDTH + BODY_WIDTH * work.queue[k]
-            move_body(row, at, motions.motions, motions.centers, work.queue[k], timestep)
+            body = work.queue[k]
+            at = AREA_WIDTH + BODY_WIDTH * body
+            move_body(row, at, bodies[body, FROZEN], motions.motions, motions.centers, body, timestep)
         _solve(work, patches, velocity_iterations, True)
         for k in range(moving):
-            at = AREA_WIDTH + BODY_WIDTH * work.queue[k]
-            write_velocity(row, at, motions.motions, work.queue[k])
+            body = work.queue[k]
+            at = AREA_WIDTH + BODY_WIDTH * body
+            write_velocity(row, at, bodies[body, FROZEN], motions.motions, body)
             rest_or_not(row, at, timestep)
-            forget_body(motions, work.queue[k])
+            forget_body(motions, body)
         for patch in range(patches):
             # What is not finite reaches even those that do not move, but not the next area.
             forget_body(motions, work.patches.patches[patch, 1])

@@ -63,6 +63,17 @@ def yaw_rotation(degrees: float) -> Quaternion:
     return (0.0, math.sin(half), 0.0, math.cos(half))
 
 
+def euler_rotation(pitch: float, yaw: float = 0.0, roll: float = 0.0) -> Quaternion:
+    """Rotation by angles in degrees: about y first, then about the own x axis, then about the own z axis.
+
+    Args:
+        pitch: positive looks down.
+        yaw: positive looks to the right.
+        roll: positive tilts to the left.
+    """
+    return turned_about_z(turned_about_x(yaw_rotation(yaw), pitch), roll)
+
+
 def rotate(rotation: Quaternion, vector: Vector) -> Vector:
     """``vector`` of the rotated frame, as seen from the outer frame."""
     x, y, z, w = rotation

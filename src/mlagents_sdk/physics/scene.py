@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntFlag
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 from mlagents_sdk.exception import AgentsError
+from mlagents_sdk.physics.appearance import Color, Lighting, Look
 from mlagents_sdk.physics.materials import PhysicsMaterial
 from mlagents_sdk.physics.rotations import IDENTITY, Quaternion, Vector
 from mlagents_sdk.physics.shapes import Shape, ShapeKind
@@ -53,7 +54,7 @@ class Freeze(IntFlag):
         return bits & 0b001001 | (bits & 0b010010) << 1 | (bits & 0b100100) >> 1
 
 
-class BodyOptions(TypedDict, total=False):
+class BodyOptions(Look, total=False):
     """What can be said about any body, whatever its shape.
 
     Attributes:
@@ -64,6 +65,9 @@ class BodyOptions(TypedDict, total=False):
         freeze: axes of the area along and about which physics does not move it.
         tag: what sensors and callbacks see, ``""`` by default.
         layer: 0-31, for queries that look at some layers only.
+        color: what cameras see of it, see :class:`~mlagents_sdk.physics.appearance.Look`, as the next two.
+        checks: second colour of a checkered pattern.
+        visible: whether cameras see it.
     """
 
     motion: Motion
@@ -97,6 +101,22 @@ class Collider:
     freeze: Freeze = Freeze.NONE
     tag: str = ""
     layer: int = 0
+    color: Color | None = None
+    checks: Color | None = None
+    visible: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decoration:
+    """Something that cameras see and that touches nothing.
+
+    Attributes:
+        body: name of the body on which it rides, None if it stays where it is.
+        shape: in the frame of the body, or of the area.
+    """
+
+    body: str | None
+    shape: Shape
 
 
 _DEFAULT_MATERIAL = PhysicsMaterial()
@@ -112,6 +132,8 @@ class Scene:
         position_iterations: rounds in which contacts look for where bodies go.
         velocity_iterations: rounds in which they then look for how fast these are.
         colliders: what was added so far, by name.
+        decorations: what is only seen, in the order in which it was added.
+        lighting: of the pictures.
     """
 
     timestep: float = 0.02
@@ -119,6 +141,8 @@ class Scene:
     position_iterations: int = 6
     velocity_iterations: int = 1
     colliders: dict[str, Collider] = field(default_factory=dict)
+    decorations: list[Decoration] = field(default_factory=list)
+    lighting: Lighting = field(default_factory=Lighting)
 
     def add_box(
         self,
@@ -231,6 +255,26 @@ class Scene:
             AgentsError: the name is taken, or a number makes no sense.
         """
         return self._add(Collider(name, tuple(shapes), position, rotation, **body))
+
+    def decorate(self, body: str | None, *shapes: Shape) -> Scene:
+        """Add shapes that cameras see and everything else ignores.
+
+        Args:
+            body: a body added before, on which they ride; None fixes them in the area.
+            shapes: in the frame of the body, or of the area.
+
+        Returns:
+            The scene, so that calls can be chained.
+
+        Raises:
+            AgentsError: there is no such body, or a size makes no sense.
+        """
+        if body is not None and body not in self.colliders:
+            raise AgentsError(f"The scene has no body {body!r} to decorate; add the body first.")
+        if not all(shape.is_valid for shape in shapes):
+            raise AgentsError(f"Decoration of {body!r}: its size must be positive in every direction.")
+        self.decorations += [Decoration(body, shape) for shape in shapes]
+        return self
 
     def names(self, motion: Motion) -> list[str]:
         """Names of the bodies that move in this way, in the order in which they were added."""

@@ -6,10 +6,12 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlagents_sdk.physics.appearance import Color, Look
 from mlagents_sdk.physics.materials import PhysicsMaterial
 from mlagents_sdk.physics.rotations import IDENTITY, Quaternion, Vector
 
@@ -39,6 +41,9 @@ class Shape:
         tag: what sensors see; None for the tag of the body.
         material: surface.
         trigger: whether it only reports what overlaps it and lets everything pass.
+        color: what cameras see; None for the colour of the body.
+        checks: second colour of a checkered pattern; None for what the body has.
+        visible: whether cameras see it; None for what the body says.
     """
 
     kind: ShapeKind
@@ -48,6 +53,9 @@ class Shape:
     tag: str | None = None
     material: PhysicsMaterial = _DEFAULT_MATERIAL
     trigger: bool = False
+    color: Color | None = None
+    checks: Color | None = None
+    visible: bool | None = None
 
     @classmethod
     def box(
@@ -58,10 +66,11 @@ class Shape:
         tag: str | None = None,
         material: PhysicsMaterial = _DEFAULT_MATERIAL,
         trigger: bool = False,
+        **look: Unpack[Look],
     ) -> Shape:
         """Box with full extents ``size``, metres."""
         half = (0.5 * size[0], 0.5 * size[1], 0.5 * size[2])
-        return cls(ShapeKind.BOX, half, position, rotation, tag, material, trigger)
+        return cls(ShapeKind.BOX, half, position, rotation, tag, material, trigger, **look)
 
     @classmethod
     def sphere(
@@ -71,10 +80,11 @@ class Shape:
         tag: str | None = None,
         material: PhysicsMaterial = _DEFAULT_MATERIAL,
         trigger: bool = False,
+        **look: Unpack[Look],
     ) -> Shape:
         """Sphere with a radius in metres."""
         half = (radius, radius, radius)
-        return cls(ShapeKind.SPHERE, half, position, IDENTITY, tag, material, trigger)
+        return cls(ShapeKind.SPHERE, half, position, IDENTITY, tag, material, trigger, **look)
 
     @classmethod
     def capsule(
@@ -86,10 +96,11 @@ class Shape:
         tag: str | None = None,
         material: PhysicsMaterial = _DEFAULT_MATERIAL,
         trigger: bool = False,
+        **look: Unpack[Look],
     ) -> Shape:
         """Capsule along y; ``height`` includes both caps and is at least twice the radius, metres."""
         half = (radius, max(0.5 * height, radius), radius)
-        return cls(ShapeKind.CAPSULE, half, position, rotation, tag, material, trigger)
+        return cls(ShapeKind.CAPSULE, half, position, rotation, tag, material, trigger, **look)
 
     @classmethod
     def cylinder(
@@ -101,10 +112,11 @@ class Shape:
         tag: str | None = None,
         material: PhysicsMaterial = _DEFAULT_MATERIAL,
         trigger: bool = False,
+        **look: Unpack[Look],
     ) -> Shape:
         """Cylinder along y, metres."""
         half = (radius, 0.5 * height, radius)
-        return cls(ShapeKind.CYLINDER, half, position, rotation, tag, material, trigger)
+        return cls(ShapeKind.CYLINDER, half, position, rotation, tag, material, trigger, **look)
 
     @property
     def is_valid(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mlagents_sdk.exception import AgentsError
+from mlagents_sdk.physics.appearance import Color, check_color
 from mlagents_sdk.physics.area import TrainingArea
 from mlagents_sdk.physics.body import Body, ContactCallback, Transform, floats_of
 from mlagents_sdk.physics.engines import make_engine
@@ -128,8 +129,8 @@ class PhysicsWorld:
         row[at + MASS] = mass
         if row[at + SCALE] != scale:
             row[at + SCALE] = scale
-            for collider in layout.colliders_of(body):
-                start = layout.collider_at(collider)
+            for part in layout.parts_of(body):
+                start = layout.collider_at(part)
                 for column in (start + HALF, start + OFFSET):
                     row[column : column + 3] = layout.row[column : column + 3] * scale
             layout.update_mass(row, body)
@@ -167,10 +168,29 @@ class PhysicsWorld:
         return self.tags.names[int(self.rows[area, self._first_collider_at(body) + TAG])]
 
     def set_tag(self, area: int, body: int, tag: str) -> None:
-        """Give all colliders of a body of one area a tag."""
+        """Give the colliders of a body of one area a tag, except those with a tag of their own."""
         number = self.tags.number(tag)
-        for collider in self.layout.colliders_of(body):
-            self.rows[area, self.layout.collider_at(collider) + TAG] = number
+        shapes = self.scene.colliders[self.layout.names[body]].shapes
+        for collider, shape in zip(self.layout.colliders_of(body), shapes, strict=True):
+            if shape.tag is None:
+                self.rows[area, self.layout.collider_at(collider) + TAG] = number
+
+    def get_color(self, area: int, body: int) -> Color:
+        """Colour of the first collider of a body."""
+        at = self.layout.color_at(self.layout.parts_of(body)[0])
+        red, green, blue = self.rows[area, at : at + 3].tolist()
+        return (red, green, blue)
+
+    def set_color(self, area: int, body: int, color: Color) -> None:
+        """Give all colliders and decorations of a body of one area a colour.
+
+        Raises:
+            AgentsError: it is no colour.
+        """
+        check_color(color, f"Body {self.layout.names[body]!r}")
+        for part in self.layout.parts_of(body):
+            at = self.layout.color_at(part)
+            self.rows[area, at : at + 3] = color
 
     def inverse_inertia(self, area: int, body: int, torque: Vector) -> Vector:
         """Angular acceleration that a torque gives, rad/s², both along the axes of the area."""

@@ -28,7 +28,11 @@ class HeuristicPolicy:
     def decide_action(self, agent: AgentRuntime) -> None:
         """Store what the heuristics of the agent's actuators choose."""
         chosen = agent.actuators.heuristic_actions()
-        agent.actuators.store(chosen.continuous_actions, chosen.discrete_actions)
+        if agent.action_requested:  # else the heuristic ended the episode that it decided for
+            agent.actuators.store(chosen.continuous_actions, chosen.discrete_actions)
+
+    def forget(self, agent: AgentRuntime) -> None:
+        """Nothing is remembered."""
 
     def dispose(self) -> None:
         """Nothing to release."""

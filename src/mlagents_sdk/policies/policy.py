@@ -28,5 +28,8 @@ class Policy(Protocol):
     def decide_action(self, agent: AgentRuntime) -> None:
         """Store the decision for the row ``agent.row`` in the agent's actuators."""
 
+    def forget(self, agent: AgentRuntime) -> None:
+        """Drop what is remembered of the agent, because its episode is over."""
+
     def dispose(self) -> None:
         """Release everything; no agent uses the policy any more."""

@@ -55,6 +55,9 @@ class RemotePolicy:
         else:
             agent.actuators.clear_actions()
 
+    def forget(self, agent: AgentRuntime) -> None:
+        """Nothing is remembered: the trainer learns of the end by its record."""
+
     def dispose(self) -> None:
         """Forget actions that nobody took."""
         self.actions = None

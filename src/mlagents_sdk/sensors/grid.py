@@ -21,7 +21,7 @@ from mlagents_sdk.sensors.sensor import Sensor
 from mlagents_sdk.sensors.stacking_sensor import StackingSensor
 
 if TYPE_CHECKING:
-    from mlagents_sdk.agent import Agent
+    from mlagents_sdk.components import ComponentOwner
 
 
 class GridCells:
@@ -188,7 +188,7 @@ class GridSensorComponent:
     """Adds a grid sensor to an agent.
 
     Args:
-        agent: agent that gets the sensor.
+        agent: agent, or node of an agent, that gets the sensor.
         body: the body in the middle of the grid, which is not seen.
         detectable_tags: tags that are told apart.
         sensor_name: name; the sensor itself is called ``<name>-OneHot``.
@@ -205,7 +205,7 @@ class GridSensorComponent:
 
     def __init__(
         self,
-        agent: Agent,
+        agent: ComponentOwner,
         body: Transform,
         detectable_tags: Sequence[str],
         sensor_name: str = "GridSensor",

@@ -27,7 +27,7 @@ from mlagents_sdk.sensors.sensor import Sensor, vector_spec
 from mlagents_sdk.sensors.stacking_sensor import StackingSensor
 
 if TYPE_CHECKING:
-    from mlagents_sdk.agent import Agent
+    from mlagents_sdk.components import ComponentOwner
 
 MAX_RAYS_PER_DIRECTION = 50
 """Most rays to each side of forward."""
@@ -214,7 +214,7 @@ class RayPerceptionSensorComponent:
     the body that carries the sensor. Triggers are seen. The first thing met hides what lies behind it.
 
     Args:
-        agent: agent that gets the sensor.
+        agent: agent, or node of an agent, that gets the sensor.
         body: the body that carries it.
         detectable_tags: tags that are told apart.
         sensor_name: name of the sensor.
@@ -236,7 +236,7 @@ class RayPerceptionSensorComponent:
 
     def __init__(
         self,
-        agent: Agent,
+        agent: ComponentOwner,
         body: Transform,
         detectable_tags: Sequence[str],
         sensor_name: str = "RayPerceptionSensor",

@@ -51,6 +51,25 @@ def vector_spec(
     return ObservationSpec((size,), (DimensionProperty.NONE,), observation_type, name)
 
 
+def variable_length_spec(max_size: int, entity_size: int, name: str) -> ObservationSpec:
+    """Spec of up to ``max_size`` entities of ``entity_size`` floats each, padded with zeros."""
+    properties = (DimensionProperty.VARIABLE_SIZE, DimensionProperty.NONE)
+    return ObservationSpec((max_size, entity_size), properties, ObservationType.DEFAULT, name)
+
+
+def visual_spec(
+    channels: int,
+    height: int,
+    width: int,
+    name: str,
+    observation_type: ObservationType = ObservationType.DEFAULT,
+) -> ObservationSpec:
+    """Spec of an image or a grid, channels first."""
+    moves = DimensionProperty.TRANSLATIONAL_EQUIVARIANCE
+    properties = (DimensionProperty.NONE, moves, moves)
+    return ObservationSpec((channels, height, width), properties, observation_type, name)
+
+
 _Sensor = TypeVar("_Sensor", bound=Sensor)
 
 

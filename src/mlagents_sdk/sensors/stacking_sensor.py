@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mlagents_envs.base_env import ObservationSpec
 from mlagents_sdk.behavior import MAX_STACKED_OBSERVATIONS
+from mlagents_sdk.sensors.compression import CompressionSpec, compression_of
 from mlagents_sdk.sensors.sensor import Sensor
 
 
@@ -58,6 +59,11 @@ class StackingSensor:
     def get_observation_spec(self) -> ObservationSpec:
         """Spec of the wrapped sensor with ``num_stacks`` times its first axis."""
         return self._spec
+
+    def get_compression_spec(self) -> CompressionSpec:
+        """That of the wrapped sensor, with the channels of all observations mapped."""
+        one = self._wrapped.get_observation_spec().shape
+        return compression_of(self._wrapped).stacked(one[0], len(self._frames))
 
     def update(self) -> None:
         """Make room for the next observation."""

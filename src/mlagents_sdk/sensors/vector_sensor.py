@@ -15,7 +15,7 @@ from mlagents_sdk.sensors.sensor import Sensor, vector_spec
 from mlagents_sdk.sensors.stacking_sensor import StackingSensor
 
 if TYPE_CHECKING:
-    from mlagents_sdk.agent import Agent
+    from mlagents_sdk.components import ComponentOwner
 
 Observable = SupportsFloat | Sequence[SupportsFloat] | NDArray[np.generic]
 """What can be added to a vector: a number, or a flat sequence of numbers."""
@@ -28,6 +28,7 @@ class VectorSensor:
         observation_size: number of floats expected.
         name: name of the sensor; made from size and type when None.
         observation_type: plain observation or goal signal.
+        owner: the agent, for warnings.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class VectorSensor:
         observation_size: int,
         name: str | None = None,
         observation_type: ObservationType = ObservationType.DEFAULT,
+        owner: str = "",
     ) -> None:
         if name is None:
             suffix = "_GoalSignal" if observation_type is ObservationType.GOAL_SIGNAL else ""
@@ -42,6 +44,7 @@ class VectorSensor:
         self._size = observation_size
         self._spec = vector_spec(observation_size, name, observation_type)
         self._values: list[float] = []
+        self._owner = f"{owner}, sensor" if owner else "Sensor"
 
     @property
     def values(self) -> list[float]:
@@ -131,7 +134,7 @@ class VectorSensor:
         given = len(self._values)
         verb = "truncated" if given > self._size else "padded with zeros"
         warnings.warn(
-            f"Sensor {self._spec.name}: {given} floats were added but {self._size} are expected; the "
+            f"{self._owner} {self._spec.name}: {given} floats were added but {self._size} are expected; the "
             f"observation is {verb}. Make the declared size and the observations agree.",
             stacklevel=2,
         )
@@ -145,7 +148,7 @@ class VectorSensorComponent:
     the whole network on it.
 
     Args:
-        agent: agent that gets the sensor.
+        agent: agent, or node of an agent, that gets the sensor.
         observation_size: number of floats.
         sensor_name: name of the sensor.
         observation_type: plain observation or goal signal.
@@ -154,7 +157,7 @@ class VectorSensorComponent:
 
     def __init__(
         self,
-        agent: Agent,
+        agent: ComponentOwner,
         observation_size: int,
         sensor_name: str = "VectorSensor",
         observation_type: ObservationType = ObservationType.DEFAULT,

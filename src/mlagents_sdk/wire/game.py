@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from mlagents_envs.base_env import BaseEnv, BehaviorName
+from mlagents_envs.base_env import BaseEnv, BehaviorName, BehaviorSpec
 from mlagents_envs.communicator_objects.capabilities_pb2 import UnityRLCapabilitiesProto
 from mlagents_envs.communicator_objects.command_pb2 import QUIT, RESET
 from mlagents_envs.communicator_objects.unity_rl_input_pb2 import UnityRLInputProto
 from mlagents_envs.logging_util import get_logger
+from mlagents_sdk.sensors.compression import CompressesObservations, CompressionSpec
 from mlagents_sdk.side_channels.relay import MessageRelay
 from mlagents_sdk.wire.actions import decode_actions
 from mlagents_sdk.wire.connection import TrainerConnection, TrainerLeftException
 from mlagents_sdk.wire.messages import brain_parameters, step_message
-from mlagents_sdk.wire.protocol import check_trainer_can
+from mlagents_sdk.wire.protocol import check_trainer_can, usable_compression
 from mlagents_sdk.wire.records import BehaviorEncoder
 
 logger = get_logger(__name__)
@@ -122,13 +123,33 @@ class Game:
             encoder = self._encoders.get(name)
             if encoder is None:
                 check_trainer_can(name, spec, self._trainer)
-                encoder = self._encoders[name] = BehaviorEncoder(spec)
+                encoder = self._encoders[name] = BehaviorEncoder(spec, self._compressions(name, spec))
                 hybrid = self._trainer.hybridActions
                 announced.append(brain_parameters(name, spec.action_spec, hybrid_actions=hybrid))
             if not self._trainer.multiAgentGroups and decisions.group_id.any():
                 self._warn_once("groups", name, "its agents form groups, which the trainer does not know.")
             records[name] = encoder.encode(decisions, terminals)
         return step_message(records, announced, self._relay.take())
+
+    def _compressions(self, name: BehaviorName, spec: BehaviorSpec) -> list[CompressionSpec]:
+        """How the observations of a behavior are sent; empty for none compressed."""
+        if not isinstance(self._environment, CompressesObservations):
+            return []
+        wanted = self._environment.compression_specs(name)
+        if not wanted:
+            return []
+        usable = [
+            usable_compression(compression, observation.shape[0], self._trainer)
+            for compression, observation in zip(wanted, spec.observation_specs, strict=True)
+        ]
+        if usable != wanted:
+            self._warn_once(
+                "compression",
+                name,
+                "the trainer does not know images of more than one PNG or with a channel mapping; they are "
+                "sent uncompressed, which takes longer.",
+            )
+        return usable
 
     def _warn_once(self, topic: str, name: BehaviorName, text: str) -> None:
         if (topic, name) not in self._warned:

@@ -7,6 +7,7 @@ import re
 from mlagents_envs.base_env import BehaviorSpec, DimensionProperty
 from mlagents_envs.communicator_objects.capabilities_pb2 import UnityRLCapabilitiesProto
 from mlagents_envs.exception import UnityEnvironmentException
+from mlagents_sdk.sensors.compression import UNCOMPRESSED, CompressionSpec, CompressionType
 
 COMMUNICATION_VERSION = "1.5.0"
 """Version of the protocol that this end speaks."""
@@ -22,6 +23,8 @@ NAME = "AcademySingleton"
 
 STATUS_OK = 200
 STATUS_CLOSING = 400
+
+_PNG_CHANNELS = 3
 
 EXCHANGE = "/communicator_objects.UnityToExternalProto/Exchange"
 """Path of the one remote call."""
@@ -71,3 +74,23 @@ def check_trainer_can(name: str, spec: BehaviorSpec, trainer: UnityRLCapabilitie
                 f"Behavior {name}, sensor {observation.name}: the observation has a variable length, which "
                 "the trainer does not know. Use a newer trainer."
             )
+
+
+def usable_compression(
+    compression: CompressionSpec, channels: int, trainer: UnityRLCapabilitiesProto
+) -> CompressionSpec:
+    """How an observation can be compressed for a trainer: as its sensor says, or not at all.
+
+    Args:
+        compression: what its sensor says.
+        channels: of the observation.
+        trainer: what the trainer said in the handshake.
+    """
+    if compression.compression_type is CompressionType.NONE:
+        return compression
+    several = len(compression.full_mapping(channels)) > _PNG_CHANNELS
+    if several and not trainer.concatenatedPngObservations:
+        return UNCOMPRESSED
+    if compression.channel_mapping and not trainer.compressedChannelMapping:
+        return UNCOMPRESSED
+    return compression
