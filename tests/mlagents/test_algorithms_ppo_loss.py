@@ -15,12 +15,12 @@ from trainer_helpers import ACTION_SPECS, few_examples
 
 from mlagents.algorithms.ppo import (
     AutogradGradients,
-    PPOBatch,
     PPOCoefficients,
     PPOLosses,
     component_log_probs_and_entropy,
     ppo_loss,
 )
+from mlagents.algorithms.ppo_batch import PPOBatch
 from mlagents.algorithms.ppo_explicit import ExplicitGradients
 from mlagents.algorithms.ppo_settings import PPOSettings
 from mlagents.networks.actor_critic import ActorCritic
@@ -46,7 +46,7 @@ def hand_batch(
     count, size = len(ratios), len(ratios[0])
     zeros = [0.0] * count
     return PPOBatch(
-        inputs=torch.zeros(count, 1),
+        inputs=(torch.zeros(count, 1),),
         continuous_actions=torch.zeros(count, size),
         discrete_actions=torch.zeros(count, 0, dtype=torch.int32),
         allowed_actions=torch.zeros(count, 0, dtype=torch.bool),
@@ -241,7 +241,7 @@ def random_case(
             return tensor + torch.from_numpy(rng.normal(0, spread, tensor.shape)).float()
 
         batch = PPOBatch(
-            inputs=inputs,
+            inputs=(inputs,),
             continuous_actions=actions,
             discrete_actions=choices_tensor,
             allowed_actions=allowed_tensor,
@@ -350,7 +350,7 @@ def test_action_that_did_not_matter_gets_no_gradient() -> None:
 @pytest.mark.parametrize("column", ["inputs", "old_log_probs", "advantages", "returns"])
 def test_nan_in_a_batch_reaches_the_gradient(kind: str, column: str) -> None:
     network, batch = random_case(ACTION_SPECS[kind], 5, 1, 1)
-    getattr(batch, column)[3] = math.nan
+    (batch.inputs[0] if column == "inputs" else getattr(batch, column))[3] = math.nan
     flat = FlatParameters(network)
     ExplicitGradients(network, PPOSettings()).compute(batch, PPOCoefficients(0.2, 0.01))
     assert not torch.isfinite(flat.gradients).all()

@@ -37,7 +37,7 @@ def test_probability_ratio_begins_at_one(kind: str) -> None:
     assert_allclose(spy.log_ratios[0], 0.0, atol=2e-5)
     assert np.abs(spy.log_ratios[1]).max() > 1e-3  # after one step it is 1 no more
     # the inputs were normalised indeed: raw ones lie around 20
-    assert spy.batches[0].inputs.abs().mean() < 3.0
+    assert spy.batches[0].inputs[0].abs().mean() < 3.0
 
 
 def test_statistics_move_only_with_updates_and_see_every_row_once() -> None:
@@ -69,7 +69,7 @@ def test_acting_follows_the_learner_after_an_update() -> None:
     game.observe(trainer)
     trainer.act()
     rows = slice(trainer.store.num_rows - game.agents, trainer.store.num_rows)
-    inputs = trainer.encoder.encode([column[rows] for column in trainer.store.observations])
+    (inputs,) = trainer.encoder.encode([column[rows] for column in trainer.store.observations])
     expected = trainer.network.actor(torch.from_numpy(inputs)).detach()
     assert_allclose(trainer.store.continuous_actions[rows], expected, rtol=1e-4, atol=1e-5)
 
@@ -274,7 +274,7 @@ def test_weights_alone_carry_policy_critic_and_statistics() -> None:
     assert torch.equal(other.flat.values, trainer.flat.values)
     assert other.step == other.updates == 0
     observations = Game(trainer.spec.action_spec).observations(3)
-    assert_array_equal(other.encoder.encode(observations), trainer.encoder.encode(observations))
+    assert_array_equal(other.encoder.encode(observations)[0], trainer.encoder.encode(observations)[0])
     other.acting.deterministic = trainer.acting.deterministic = True
     for each in (trainer, other):
         each.observe(step_batch(decision_steps([20, 21, 22], observations)))

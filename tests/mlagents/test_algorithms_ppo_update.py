@@ -8,7 +8,8 @@ import torch
 from trainer_helpers import behavior_settings, behavior_spec
 
 from mlagents.algorithms.optimizer import FlatAdam
-from mlagents.algorithms.ppo import PPOBatch, PPOCoefficients, PPOLosses, ppo_update
+from mlagents.algorithms.ppo import PPOCoefficients, PPOLosses, ppo_update
+from mlagents.algorithms.ppo_batch import PPOBatch
 from mlagents.algorithms.ppo_settings import PPOSettings
 from mlagents.algorithms.ppo_trainer import PPOTrainer
 from mlagents.algorithms.schedules import linear_decay
@@ -29,7 +30,7 @@ class Recorder:
         self.coefficients: list[PPOCoefficients] = []
 
     def compute(self, batch: PPOBatch, coefficients: PPOCoefficients) -> None:
-        rows = batch.inputs[:, 0]
+        rows = batch.inputs[0][:, 0]
         # every column of a row must have moved with it
         assert torch.equal(batch.continuous_actions[:, 0], rows + 0.5)
         assert torch.equal(batch.discrete_actions[:, 0], rows.int() + 1)
@@ -49,7 +50,7 @@ def numbered_batch(count: int) -> PPOBatch:
     rows = torch.arange(count).float()
     column = rows[:, None]
     return PPOBatch(
-        inputs=column,
+        inputs=(column,),
         continuous_actions=column + 0.5,
         discrete_actions=column.int() + 1,
         allowed_actions=column % 2 == 0,

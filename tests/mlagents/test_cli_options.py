@@ -115,13 +115,10 @@ def test_usage_errors_exit_with_2(argv: list[str], text: str, capsys: pytest.Cap
     ("argv", "text"),
     [
         (["--num-areas=0"], "--num-areas is 0; it must be at least 1"),
-        (["--num-envs=2"], "--num-envs is 2; several environments side by side are not available yet"),
         (["--time-scale=0"], "--time-scale is 0.0; it must be greater than 0"),
         (["--base-port=70000"], "--base-port is 70000; it must be between 1 and 65535"),
         (["--run-id=../up"], '--run-id is "../up"; it must name a folder inside'),
         (["--seed=-2"], "--seed is -2; it must be between -1 and"),
-        (["--sampler=x"], "--sampler is an old option"),
-        (["--lesson=1"], "--lesson is an old option"),
     ],
 )
 def test_bad_typed_values_name_the_option(argv: list[str], text: str) -> None:

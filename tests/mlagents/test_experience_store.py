@@ -90,9 +90,9 @@ def test_growth_at_least_doubles() -> None:
     assert store.capacity == 105
 
 
-def test_keep_incomplete_moves_open_rows_to_the_front() -> None:
+def test_keep_unready_moves_open_rows_to_the_front() -> None:
     store = filled()
-    moved = store.keep_incomplete()
+    moved = store.keep_unready()
     # rows 0 and 1 are complete, 2 is abandoned; 3 and 4 stay, in order; "no row" maps to itself
     assert_array_equal(moved, [-1, -1, -1, 0, 1, -1])
     assert moved[-1] == -1
@@ -106,10 +106,10 @@ def test_keep_incomplete_moves_open_rows_to_the_front() -> None:
     assert_array_equal(store.log_probs[:2, 3], [3, 4])
 
 
-def test_keep_incomplete_resets_links_and_masks_for_rows_to_come() -> None:
+def test_keep_unready_resets_links_and_masks_for_rows_to_come() -> None:
     store = filled()
     store.add_bootstrap(observations(70), np.array([0]))
-    store.keep_incomplete()
+    store.keep_unready()
     assert store.num_bootstrap == 0
     append(store, 30, 31, 32, slots=[5, 6, 7])
     assert (store.next_row[:5] == -1).all()
@@ -120,9 +120,9 @@ def test_keep_incomplete_resets_links_and_masks_for_rows_to_come() -> None:
     assert_array_equal(store.allowed_actions[:5, 1], [False, False, True, True, True])
 
 
-def test_keep_incomplete_of_an_empty_store() -> None:
+def test_keep_unready_of_an_empty_store() -> None:
     store = RolloutStore(SPEC, 4)
-    assert_array_equal(store.keep_incomplete(), [-1])
+    assert_array_equal(store.keep_unready(), [-1])
     assert store.num_rows == 0
 
 
@@ -135,7 +135,7 @@ def test_abandoned_rows_keep_their_link_until_the_update() -> None:
     store.abandon(np.array([1]))
     assert store.next_row[0] == 1
     assert not store.complete[1]
-    store.keep_incomplete()
+    store.keep_unready()
     assert store.num_rows == 0
 
 

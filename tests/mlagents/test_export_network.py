@@ -71,7 +71,7 @@ def test_every_kind_of_network_is_exported(
     if branches:
         inputs["action_masks"] = np.ones((9, branches), dtype=np.float32)
     with torch.no_grad():
-        outputs = network.actor(torch.from_numpy(encoder.encode(observations))).numpy()
+        outputs = network.actor(torch.from_numpy(encoder.encode(observations)[0])).numpy()
     played = run(path, inputs)
     if spec.continuous_size:
         wanted = np.clip(outputs[:, : spec.continuous_size], -3, 3) / 3

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from trainer_helpers import few_examples, observation_spec
 
 from mlagents.networks.normalizer import RunningNormalizer
-from mlagents.networks.observations import ObservationEncoder, UnsupportedObservationError
+from mlagents.networks.observations import ObservationEncoder
 
 
 def expected_moments(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -117,12 +117,12 @@ def test_encoder_concatenates_in_the_order_of_the_sensors() -> None:
     specs = [observation_spec(2), observation_spec(1), observation_spec(3)]
     encoder = ObservationEncoder("Ball", specs, normalize=False)
     columns = [np.full((4, size), size, dtype=np.float32) for size in (2, 1, 3)]
-    encoded = encoder.encode(columns)
+    encoded = encoder.encode(columns)[0]
     assert_array_equal(encoded, np.tile(np.array([2, 2, 1, 3, 3, 3], dtype=np.float32), (4, 1)))
     assert encoded.dtype == np.float32
     assert encoder.size == 6
     encoder.fold(columns)
-    assert_array_equal(encoder.encode(columns), encoded)
+    assert_array_equal(encoder.encode(columns)[0], encoded)
     assert encoder.get_state() == []
 
 
@@ -130,7 +130,7 @@ def test_encoder_concatenates_in_the_order_of_the_sensors() -> None:
 def test_encoder_of_one_sensor(normalize: bool) -> None:
     encoder = ObservationEncoder("Ball", [observation_spec(2)], normalize=normalize)
     column = np.array([[0.5, -1.0]], dtype=np.float32)
-    assert_array_equal(encoder.encode([column]), column)
+    assert_array_equal(encoder.encode([column])[0], column)
 
 
 def test_encoder_normalises_each_sensor_by_its_own_statistics() -> None:
@@ -144,22 +144,7 @@ def test_encoder_normalises_each_sensor_by_its_own_statistics() -> None:
     for column in columns:
         mean, variance = expected_moments(column)
         expected.append(np.clip((column - mean) / np.sqrt(variance), -5, 5))
-    assert_allclose(encoder.encode(columns), np.concatenate(expected, axis=1), rtol=1e-4, atol=1e-4)
+    assert_allclose(encoder.encode(columns)[0], np.concatenate(expected, axis=1), rtol=1e-4, atol=1e-4)
     other = ObservationEncoder("Ball", specs, normalize=True)
     other.set_state(encoder.get_state())
-    assert_array_equal(other.encode(columns), encoder.encode(columns))
-
-
-@pytest.mark.parametrize(
-    ("shapes", "message"),
-    [
-        ([(2,), (3, 84, 84)], r"behavior Ball: observation 1 \(camera\) has shape \(3, 84, 84\)"),
-        ([(2,), (5, 4)], r"observation 1 \(camera\) has shape \(5, 4\)"),
-        ([(0,)], "behavior Ball: its agents observe nothing"),
-        ([], "behavior Ball: its agents observe nothing"),
-    ],
-)
-def test_observations_without_an_encoder_are_refused(shapes: list[tuple[int, ...]], message: str) -> None:
-    specs = [observation_spec(shape, "camera") for shape in shapes]
-    with pytest.raises(UnsupportedObservationError, match=message):
-        ObservationEncoder("Ball", specs, normalize=False)
+    assert_array_equal(other.encode(columns)[0], encoder.encode(columns)[0])

@@ -155,7 +155,7 @@ def test_update_starts_new_segments_but_not_new_episodes() -> None:
     follow(collector, [1, 2], 0)
     follow(collector, [1], 2, rewards=[0.5])
     follow(collector, [1], 3, rewards=[0.5])
-    collector.keep_incomplete()  # row 1 (agent 2) and row 3 (agent 1) move to 0 and 1
+    collector.keep_unready()  # row 1 (agent 2) and row 3 (agent 1) move to 0 and 1
     store = collector.store
     assert_array_equal(store.observations[0][:2, 0], [1, 3])
     for step in range(4, 8):
@@ -186,7 +186,7 @@ def test_reset_worker_forgets_its_running_episodes_only() -> None:
     assert_allclose(returns, [1.0, 2.0, 6.5, 2.25])
     assert lengths == [1, 1, 3, 2]
     assert not store.trace_cut[:10].any()
-    collector.keep_incomplete()
+    collector.keep_unready()
     assert store.num_rows == 0
 
 
@@ -279,7 +279,7 @@ def test_random_play_equals_following_single_agents(seed: int, horizon: int) -> 
             naive.decision(agent, earned[index], numbers[index])
         if rng.random() < 0.1:
             compare(collector.store, naive)
-            collector.keep_incomplete()
+            collector.keep_unready()
             naive.rewards.clear()
             naive.segment.clear()
     compare(collector.store, naive)

@@ -10,6 +10,8 @@ import torch
 from trainer_helpers import behavior_settings, behavior_spec
 
 from mlagents.algorithms.ppo_trainer import PPOTrainer
+from mlagents.networks.encoders import CONVOLUTIONS, RESIDUAL_CHANNELS
+from mlagents.networks.settings import EncoderType
 from mlagents.settings import TrainerError
 from mlagents.settings import memory as memory_module
 from mlagents.settings.memory import (
@@ -18,6 +20,7 @@ from mlagents.settings.memory import (
     machine_memory,
     network_and_buffer_bytes,
 )
+from mlagents_envs.base_env import BehaviorSpec, ObservationType
 
 
 def ask_python() -> object:
@@ -82,18 +85,55 @@ def test_machine_memory_is_plausible() -> None:
     assert memory is None or 10**8 < memory < 10**15
 
 
+NETWORKS = {
+    "vectors": ([5, 2], {}, {}),
+    "shared": ([5, 2], {}, {"shared_critic": True}),
+    "memory": ([5], {"memory": {"memory_size": 64, "sequence_length": 8}}, {}),
+    "images": ([(3, 30, 40), 4], {}, {}),
+    "resnet": ([(1, 31, 40)], {"vis_encode_type": "resnet"}, {}),
+    "match3": ([(6, 9, 8)], {"vis_encode_type": "match3"}, {}),
+    "nature": ([(3, 36, 36)], {"vis_encode_type": "nature_cnn"}, {}),
+}
+
+
 @pytest.mark.parametrize("layers", [1, 3])
-def test_estimate_is_what_a_trainer_really_allocates(layers: int) -> None:
-    settings = behavior_settings({"buffer_size": 5000}, {"hidden_units": 32, "num_layers": layers})
-    spec = behavior_spec(sizes=(5, 2))
+@pytest.mark.parametrize("case", NETWORKS)
+def test_estimate_is_what_a_trainer_really_allocates(case: str, layers: int) -> None:
+    shapes, network, hyperparameters = NETWORKS[case]
+    settings = behavior_settings(
+        {"buffer_size": 2000, **hyperparameters}, {"hidden_units": 32, "num_layers": layers, **network}
+    )
+    spec = behavior_spec(sizes=shapes)
     trainer = PPOTrainer("Ball", spec, settings, seed=0)
     weights = 6 * trainer.flat.values.numel() * 4
     store = trainer.store
-    row = sum(column[0].nbytes for column in [*store.observations, *map(store.__getattribute__, ROW_COLUMNS)])
-    estimate = network_and_buffer_bytes(settings, 7, 1)
-    assert 0.9 * (weights + 5000 * row) < estimate <= weights + 5000 * row
-    on_gpu = network_and_buffer_bytes(settings, 7, 1, device="cuda")
+    columns = [*store.raw_observations(slice(0, 1)), *(getattr(store, name)[:1] for name in ROW_COLUMNS)]
+    row = sum(column.nbytes for column in columns)
+    estimate = network_and_buffer_bytes(settings, spec)
+    assert 0.9 * (weights + 2000 * row) < estimate <= weights + 2000 * row
+    on_gpu = network_and_buffer_bytes(settings, spec, device="cuda")
     assert 0 < estimate - on_gpu <= 4 * trainer.flat.values.numel() * 4
+
+
+def test_goals_that_make_weights_are_counted() -> None:
+    settings = behavior_settings(network={"hidden_units": 64, "num_layers": 2})
+    plain = behavior_spec(sizes=(5, 3))
+    vector, goal = plain.observation_specs
+    spec = BehaviorSpec(
+        [vector, goal._replace(observation_type=ObservationType.GOAL_SIGNAL)], plain.action_spec
+    )
+    trainer = PPOTrainer("Ball", spec, settings, seed=0)
+    weights = 6 * trainer.flat.values.numel() * 4
+    assert 0.9 * weights < network_and_buffer_bytes(settings, spec) < 1.01 * weights
+    assert network_and_buffer_bytes(settings, spec) > 10 * network_and_buffer_bytes(settings, plain)
+
+
+def test_convolutions_are_those_of_the_encoders() -> None:
+    for kind, layers in CONVOLUTIONS.items():
+        assert memory_module._CONVOLUTIONS[kind] == layers
+    assert [channels for channels, _, _ in memory_module._CONVOLUTIONS[EncoderType.RESNET]] == list(
+        RESIDUAL_CHANNELS
+    )
 
 
 ROW_COLUMNS = (
@@ -102,14 +142,18 @@ ROW_COLUMNS = (
     "rewards",
     "complete",
     "next_row",
+    "begins",
+    "done",
     "bootstrap_row",
     "trace_cut",
     "agent_slot",
     "group_id",
     "tick",
+    "memory",
+    "critic_memory",
 )
 
 
 def test_the_largest_allowed_network_is_beyond_an_ordinary_machine() -> None:
     settings = behavior_settings(network={"hidden_units": 65536, "num_layers": 128})
-    assert network_and_buffer_bytes(settings, 8, 2) > 10**13
+    assert network_and_buffer_bytes(settings, behavior_spec(sizes=(8,))) > 10**13

@@ -76,16 +76,7 @@ def test_run_time_behaviors_are_written_out() -> None:
 # Shipped files
 
 
-NEED_MEMORY = {"Hallway"}
-TRAINABLE = [path for path in sorted(CONFIG.glob("*.yaml")) if path.stem not in NEED_MEMORY]
-
-
-@pytest.mark.parametrize("name", sorted(NEED_MEMORY))
-def test_shipped_configurations_that_need_memory_say_so(name: str) -> None:
-    with pytest.raises(
-        TrainerConfigError, match=r"network_settings\.memory: recurrent memory is not available yet"
-    ):
-        load_run_options(str(CONFIG / f"{name}.yaml"))
+TRAINABLE = sorted(CONFIG.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", TRAINABLE, ids=lambda path: path.stem)

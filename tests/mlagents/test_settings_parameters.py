@@ -115,12 +115,6 @@ def test_samplers(body: str, expected: object) -> None:
             "curriculum[0].completion_criteria.threshold is 2",
             "between 0 and 1",
         ),
-        (
-            "p: {curriculum: [{name: a, value: 1, completion_criteria: {behavior: B, measure: Elo}}, "
-            "{name: b, value: 2}]}",
-            "environment_parameters.p.curriculum",
-            "not available yet",
-        ),
     ],
 )
 def test_refused(body: str, path: str, text: str) -> None:

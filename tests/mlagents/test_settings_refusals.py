@@ -147,12 +147,7 @@ def test_settings_that_exclude_each_other() -> None:
     [
         ("behaviors: {A: {trainer_type: sac, hyperparameters: {tau: 1}}}\n", "behaviors.A.trainer_type"),
         ("behaviors: {A: {trainer_type: poca}}\n", "behaviors.A.trainer_type"),
-        (behavior("reward_signals: {curiosity: {strength: 0.1}}"), "behaviors.A.reward_signals"),
-        (behavior("network_settings: {memory: {}}"), "behaviors.A.network_settings.memory"),
         (behavior("self_play: {window: 3}"), "behaviors.A.self_play"),
-        (behavior("behavioral_cloning: {demo_path: x}"), "behaviors.A.behavioral_cloning"),
-        (behavior("hyperparameters: {shared_critic: true}"), "behaviors.A.hyperparameters.shared_critic"),
-        ("env_settings: {num_envs: 2, env_path: x}\n", "env_settings.num_envs"),
         ("default_settings: {self_play: {}}\nbehaviors: {A: {}}\n", "default_settings.self_play"),
     ],
 )
@@ -161,6 +156,21 @@ def test_unavailable_is_refused_in_one_line(text: str, path: str) -> None:
     assert path in message
     assert "not available yet in this version" in message
     assert len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "network_settings: {memory: {}, vis_encode_type: resnet, goal_conditioning_type: none}",
+        "hyperparameters: {shared_critic: true}",
+        "reward_signals: {curiosity: {strength: 0.1}, rnd: {}, gail: {demo_path: x}}",
+        "behavioral_cloning: {demo_path: x}",
+    ],
+)
+def test_what_trains_now_is_accepted_without_a_word(body: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load(behavior(body))
 
 
 def test_null_of_an_unavailable_section_is_fine() -> None:
@@ -172,12 +182,6 @@ def test_unknown_trainer_is_not_called_unavailable() -> None:
     message = error_of("behaviors: {A: {trainer_type: ppp}}\n")
     assert "there is no such trainer" in message
     assert "did you mean 'ppo'?" in message
-
-
-def test_old_format_is_recognised() -> None:
-    assert "format of ML-Agents 0.16" in error_of(
-        "default: {trainer: ppo, batch_size: 10}\nBall: {beta: 1}\n"
-    )
 
 
 # Warnings

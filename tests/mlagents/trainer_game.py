@@ -17,11 +17,11 @@ from trainer_helpers import (
 
 from mlagents.algorithms.ppo import (
     MinibatchGradients,
-    PPOBatch,
     PPOCoefficients,
     PPOLosses,
     component_log_probs_and_entropy,
 )
+from mlagents.algorithms.ppo_batch import PPOBatch
 from mlagents.algorithms.ppo_trainer import PPOTrainer
 from mlagents_envs.base_env import ActionSpec
 
@@ -117,7 +117,7 @@ class Spy:
         network = self.trainer.network
         with torch.no_grad():
             log_probs, _ = component_log_probs_and_entropy(
-                network.actor(batch.inputs),
+                network.actor(batch.inputs[0]),
                 network.log_sigma,
                 network.action_spec,
                 batch.continuous_actions,

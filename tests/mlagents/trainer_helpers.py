@@ -29,15 +29,20 @@ ACTION_SPECS = {
     "discrete": ActionSpec.create_discrete((3, 2)),
     "hybrid": ActionSpec.create_hybrid(2, (2, 4)),
 }
+_NONE, _SHIFT = DimensionProperty.NONE, DimensionProperty.TRANSLATIONAL_EQUIVARIANCE
+PROPERTIES = {1: (_NONE,), 2: (DimensionProperty.VARIABLE_SIZE, _NONE), 3: (_NONE, _SHIFT, _SHIFT)}
+"""Of vectors, lists of entities, and images."""
 
 
 def observation_spec(shape: int | tuple[int, ...], name: str = "sensor") -> ObservationSpec:
     shape = (shape,) if isinstance(shape, int) else shape
-    properties = (DimensionProperty.NONE,) * len(shape)
+    properties = PROPERTIES[len(shape)]
     return ObservationSpec(shape, properties, ObservationType.DEFAULT, name)
 
 
-def behavior_spec(actions: ActionSpec | None = None, sizes: Sequence[int] = (1,)) -> BehaviorSpec:
+def behavior_spec(
+    actions: ActionSpec | None = None, sizes: Sequence[int | tuple[int, ...]] = (1,)
+) -> BehaviorSpec:
     names = ["first", "second", "third"]
     specs = [observation_spec(size, name) for size, name in zip(sizes, names, strict=False)]
     return BehaviorSpec(specs, actions or ActionSpec.create_continuous(1))

@@ -9,6 +9,7 @@ other.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Protocol
 
@@ -18,50 +19,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from mlagents.algorithms.optimizer import FlatAdam
+from mlagents.algorithms.ppo_batch import PPOBatch
 from mlagents.algorithms.ppo_settings import PPOSettings
+from mlagents.experience.image_column import decode_levels
 from mlagents.networks.actor_critic import ActorCritic
 from mlagents.networks.flat_parameters import FlatParameters
+from mlagents.networks.general_actor_critic import GeneralActorCritic
 from mlagents_envs.base_env import ActionSpec
 
 VALUE_LOSS_WEIGHT = 0.5
 _HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 _FORBIDDEN = -1e8
-
-
-@dataclass(frozen=True, slots=True)
-class PPOBatch:
-    """Rows to learn from, all tensors on the learner's device.
-
-    Attributes:
-        inputs: float32 ``[B, I]``, encoded and normalised observations.
-        continuous_actions: float32 ``[B, A]``, raw actions as sampled.
-        discrete_actions: int32 ``[B, D]``, one index per branch.
-        allowed_actions: bool ``[B, K]``, False where a discrete action was forbidden.
-        old_log_probs: float32 ``[B, A + D]``, per action component, when the action was taken.
-        advantages: float32 ``[B]``, already normalised.
-        returns: float32 ``[B, S]``, one column per reward stream.
-        old_values: float32 ``[B, S]``, value estimates before the update.
-    """
-
-    inputs: Tensor
-    continuous_actions: Tensor
-    discrete_actions: Tensor
-    allowed_actions: Tensor
-    old_log_probs: Tensor
-    advantages: Tensor
-    returns: Tensor
-    old_values: Tensor
-
-    def __len__(self) -> int:
-        return len(self.advantages)
-
-    def select(self, rows: Tensor) -> PPOBatch:
-        """A copy of the given rows, int64 ``[b]``, in that order."""
-        return PPOBatch(*(getattr(self, column.name).index_select(0, rows) for column in fields(self)))
-
-    def range(self, begin: int, end: int) -> PPOBatch:
-        """A view of rows ``begin`` to ``end``, exclusive."""
-        return PPOBatch(*(getattr(self, column.name)[begin:end] for column in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +62,16 @@ class PPOLosses:
     entropy: float
     approximate_kl: float
     clip_fraction: float
+
+    def as_stats(self) -> dict[str, float]:
+        """The terms by their tags."""
+        return {
+            "Losses/Policy Loss": abs(self.policy),
+            "Losses/Value Loss": self.value,
+            "Policy/Entropy": self.entropy,
+            "Policy/Approximate KL": self.approximate_kl,
+            "Policy/Clip Fraction": self.clip_fraction,
+        }
 
 
 def component_log_probs_and_entropy(
@@ -158,7 +136,8 @@ def ppo_loss(
 
     ``L_policy = -mean(min(rho A, clip(rho, 1 - eps, 1 + eps) A))`` (arXiv 1707.06347, eq. 7) with the
     ratio ``rho = pi(a|s) / pi_old(a|s)`` of the whole action; with ``ratio_per_component`` each component
-    has its own ratio and the mean also runs over components. ``L_value = mean((V - R)²)``; with
+    has its own ratio and the mean also runs over components. Rows that only fill up a sequence count
+    nowhere. ``L_value = mean((V - R)²)``; with
     ``clip_value_loss`` the larger of that and the same with V kept within eps of its old value.
 
     Args:
@@ -173,6 +152,9 @@ def ppo_loss(
     Returns:
         The loss, a scalar, and its terms.
     """
+    if batch.mask is not None:
+        outputs, values = outputs[batch.mask], values[batch.mask]
+        batch = batch.without_padding()
     log_probs, entropy = component_log_probs_and_entropy(
         outputs,
         log_sigma,
@@ -224,7 +206,9 @@ class AutogradGradients:
         settings: variants of the loss.
     """
 
-    def __init__(self, network: ActorCritic, flat: FlatParameters, settings: PPOSettings) -> None:
+    def __init__(
+        self, network: ActorCritic | GeneralActorCritic, flat: FlatParameters, settings: PPOSettings
+    ) -> None:
         self._network = network
         self._flat = flat
         self._settings = settings
@@ -233,7 +217,7 @@ class AutogradGradients:
     def compute(self, batch: PPOBatch, coefficients: PPOCoefficients) -> None:
         """Overwrite the gradients with those of one minibatch."""
         self._flat.gradients.zero_()
-        outputs, values = self._network(batch.inputs)
+        outputs, values = self._forward(batch)
         loss, losses = ppo_loss(
             outputs,
             self._network.log_sigma,
@@ -245,6 +229,16 @@ class AutogradGradients:
         )
         loss.backward()  # type: ignore[no-untyped-call]
         self._losses.append(losses)
+
+    def _forward(self, batch: PPOBatch) -> tuple[Tensor, Tensor]:
+        """Outputs ``[B, A + K]`` and values ``[B, S]``."""
+        network = self._network
+        inputs = [decode_levels(column) for column in batch.inputs]
+        if isinstance(network, ActorCritic):
+            outputs, values = network(inputs[0])
+        else:
+            outputs, values, _, _ = network(inputs, batch.memory, batch.critic_memory, batch.sequence_length)
+        return outputs, values
 
     def take_losses(self) -> PPOLosses:
         """Mean losses of the minibatches since the last call."""
@@ -262,11 +256,14 @@ def ppo_update(
     coefficients: PPOCoefficients,
     learning_rate: float,
     rng: np.random.Generator,
+    after_step: Callable[[Tensor], None] | None = None,
 ) -> PPOLosses:
     """Run ``num_epoch`` passes of minibatch gradient steps over a batch.
 
-    Each pass shuffles all rows once, so that minibatches are contiguous views. The remainder that does not
-    fill a minibatch is left out, differently in each pass; a batch smaller than one minibatch is one.
+    Each pass shuffles all units (rows, or sequences of L rows) once, so that minibatches are contiguous
+    views; images are gathered minibatch by minibatch instead. A minibatch is ``batch_size // L`` units, at
+    least one. The remainder that does not fill a minibatch is left out, differently in each pass; a batch
+    smaller than one minibatch is one.
 
     Args:
         batch: all rows of the iteration.
@@ -276,15 +273,21 @@ def ppo_update(
         coefficients: clipping range and entropy weight.
         learning_rate: step size.
         rng: source of the shuffles.
+        after_step: called after each step with the units of its minibatch, int64 ``[u]``.
 
     Returns:
         Mean losses over all minibatches.
     """
-    size = min(settings.batch_size, len(batch))
+    units = batch.num_units
+    size = min(max(1, settings.batch_size // batch.sequence_length), units)
     for _ in range(settings.num_epoch):
-        order = torch.from_numpy(rng.permutation(len(batch))).to(batch.inputs.device)
-        shuffled = batch.select(order)
-        for begin in range(0, len(batch) - size + 1, size):
-            gradients.compute(shuffled.range(begin, begin + size), coefficients)
+        order = torch.from_numpy(rng.permutation(units)).to(batch.device)
+        shuffled = None if batch.is_heavy else batch.select(order)
+        for begin in range(0, units - size + 1, size):
+            end = begin + size
+            minibatch = batch.select(order[begin:end]) if shuffled is None else shuffled.range(begin, end)
+            gradients.compute(minibatch, coefficients)
             optimizer.step(learning_rate)
+            if after_step is not None:
+                after_step(order[begin:end])
     return gradients.take_losses()

@@ -13,7 +13,8 @@ import torch
 from numba import njit
 from numpy.typing import NDArray
 
-from mlagents.algorithms.ppo import VALUE_LOSS_WEIGHT, PPOBatch, PPOCoefficients, PPOLosses
+from mlagents.algorithms.ppo import VALUE_LOSS_WEIGHT, PPOCoefficients, PPOLosses
+from mlagents.algorithms.ppo_batch import PPOBatch
 from mlagents.algorithms.ppo_settings import PPOSettings
 from mlagents.networks.actor_critic import ActorCritic
 from mlagents.networks.explicit_mlp import ExplicitMlp
@@ -242,8 +243,8 @@ class ExplicitGradients:
         """Overwrite the gradients with those of one minibatch."""
         settings = self._settings
         with torch.no_grad():
-            outputs = self._actor.forward(batch.inputs)
-            values = self._critic.forward(batch.inputs)
+            outputs = self._actor.forward(batch.inputs[0])
+            values = self._critic.forward(batch.inputs[0])
             grad_outputs = torch.empty_like(outputs)
             grad_values = torch.empty_like(values)
             policy_gradients(

@@ -2,37 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from mlagents.algorithms.acting_loop import ActingLoop
+from mlagents.algorithms.cloning import make_cloning
 from mlagents.algorithms.optimizer import FlatAdam
+from mlagents.algorithms.policy_weights import PolicyWeights
 from mlagents.algorithms.ppo import (
     AutogradGradients,
     MinibatchGradients,
-    PPOBatch,
     PPOCoefficients,
     PPOLosses,
     ppo_update,
 )
+from mlagents.algorithms.ppo_experience import PPOExperience
 from mlagents.algorithms.ppo_explicit import ExplicitGradients
+from mlagents.algorithms.ppo_rewards import PPORewards
 from mlagents.algorithms.ppo_settings import PPOSettings, ScheduleType
 from mlagents.algorithms.schedules import linear_decay
-from mlagents.experience.store import RolloutStore
-from mlagents.experience.targets import RewardStream, Targets, compute_targets
-from mlagents.networks.acting import ActingPolicy, ActionColumns, NonFiniteActionError
+from mlagents.algorithms.trainer import AddStat, FinishedEpisodes
+from mlagents.experience.image_column import ImageColumn, raw_rows
+from mlagents.experience.store import RolloutStore, slack_rows
+from mlagents.experience.targets import Targets, compute_targets
+from mlagents.export.from_network import export_network
+from mlagents.imitation.behavioral_cloning import BehavioralCloning
+from mlagents.imitation.cloned_policy import ClonedPolicy
 from mlagents.networks.actor_critic import ActorCritic
+from mlagents.networks.factory import make_acting_policy, make_actor_critic
 from mlagents.networks.flat_parameters import FlatParameters
+from mlagents.networks.general_actor_critic import GeneralActorCritic
 from mlagents.networks.observations import ObservationEncoder
-from mlagents.rewards.extrinsic import ExtrinsicSettings, extrinsic_reward
-from mlagents.sampling.checks import check_experience, check_observations
+from mlagents.sampling.checks import check_experience
 from mlagents.sampling.collector import Collector
 from mlagents.sampling.worker import StepBatch
-from mlagents.settings import BehaviorSettings, TrainerError
-from mlagents.state_tree import to_arrays, to_tensors
+from mlagents.settings.behavior import BehaviorSettings
+from mlagents.settings.errors import TrainerError
+from mlagents.state_tree import to_arrays
 from mlagents_envs.base_env import ActionTuple, BehaviorSpec
 from mlagents_envs.exception import UnityObservationException
 from mlagents_envs.logging_util import get_logger
@@ -41,14 +52,6 @@ _LOGGER = get_logger(__name__)
 LEARNING_RATE_FLOOR = 1e-10
 EPSILON_FLOOR = 0.1
 BETA_FLOOR = 1e-5
-_VALUE_CHUNK = 4096
-_PARTS = {
-    "actor": ("Policy", "actor"),
-    "spread of the actions": ("Policy", "log_sigma"),
-    "normalizer": ("Policy", "normalizers"),
-    "critic": ("Optimizer:critic",),
-}
-AddStat = Callable[[str, float], None]
 
 
 class PPOTrainer:
@@ -66,7 +69,12 @@ class PPOTrainer:
         TrainerError: the behavior has no actions, or observations that no network here takes.
 
     Attributes:
-        signals: reward signals by name.
+        behavior: name of the behavior.
+        spec: its observations and actions.
+        settings: how it is trained.
+        rewards: reward signals.
+        network: actor and critic that learn.
+        acting: the copy that acts.
         step: agent-steps whose outcome is known, the unit of ``max_steps``.
         updates: iterations of the update so far.
     """
@@ -88,123 +96,116 @@ class PPOTrainer:
         self.spec = spec
         self.settings = settings
         self.hyperparameters: PPOSettings = settings.hyperparameters
-        self.signals: dict[str, ExtrinsicSettings] = {}
-        for name, signal in settings.reward_signals.items():
-            assert isinstance(signal, ExtrinsicSettings), f"no reward signal is made for {name}"
-            self.signals[name] = signal
         self.step = 0
         self.updates = 0
         self._last_update_step = 0
         self._device = torch.device(device)
         self._learning = learning
-        self._rng = np.random.default_rng(np.random.SeedSequence([seed, *behavior.encode()]))
-        network_settings = settings.network_settings
-        self.encoder = ObservationEncoder(
-            behavior, spec.observation_specs, normalize=network_settings.normalize
-        )
         self._seed = seed
+        self._rng = np.random.default_rng(np.random.SeedSequence([seed, *behavior.encode()]))
+        self.rewards = PPORewards(
+            behavior, spec, settings.reward_signals, self._device, seed, learning=learning
+        )
+        self.encoder = ObservationEncoder(
+            behavior, spec.observation_specs, normalize=settings.network_settings.normalize
+        )
         self.network = self._make_network().to(self._device)
         self.flat = FlatParameters(self.network)
         self.optimizer = FlatAdam(self.flat.values, self.flat.gradients, self.hyperparameters.max_grad_norm)
-        self._gradients: MinibatchGradients = (
-            ExplicitGradients(self.network, self.hyperparameters)
-            if self._device.type == "cpu"
-            else AutogradGradients(self.network, self.flat, self.hyperparameters)
-        )
-        self.acting = ActingPolicy(
+        self._weights = PolicyWeights(self.network, self.encoder)
+        self._gradients = self._make_gradients()
+        self.acting = make_acting_policy(
             self._make_network(),
             self.encoder,
             self._rng,
-            deterministic=network_settings.deterministic,
+            deterministic=settings.network_settings.deterministic,
         )
         self.acting.load_weights(self.flat)
+        self._cloning = self._make_cloning() if learning else None
         self._start_collecting()
 
-    def _start_collecting(self) -> None:
-        self.store = RolloutStore(self.spec, self.hyperparameters.buffer_size + 4096)
-        self.collector = Collector(self.store, self.settings.time_horizon)
-        self._waiting: list[tuple[int, str, int]] = []
-
-    def _make_network(self) -> ActorCritic:
-        network = self.settings.network_settings
-        return ActorCritic(
-            self.encoder.size,
-            self.spec.action_spec,
-            network.hidden_units,
-            network.num_layers,
-            len(self.signals),
+    def _make_network(self) -> ActorCritic | GeneralActorCritic:
+        return make_actor_critic(
+            self.encoder,
+            self.spec,
+            self.settings.network_settings,
+            len(self.rewards.names),
             torch.Generator().manual_seed(self._seed),
+            self.hyperparameters.shared_critic,
         )
 
+    def _make_gradients(self) -> MinibatchGradients:
+        if isinstance(self.network, ActorCritic) and self._device.type == "cpu":
+            return ExplicitGradients(self.network, self.hyperparameters)
+        return AutogradGradients(self.network, self.flat, self.hyperparameters)
+
+    def _make_cloning(self) -> BehavioralCloning | None:
+        return make_cloning(
+            self.behavior,
+            self.spec,
+            self.settings,
+            ClonedPolicy.of_actor_critic(self.network),
+            self.encoder,
+            learning_rate=self.hyperparameters.learning_rate,
+            batch_size=self.hyperparameters.batch_size,
+            device=self._device,
+            seed=self._seed,
+        )
+
+    def _start_collecting(self) -> None:
+        memory = self.settings.network_settings.memory
+        store = RolloutStore(
+            self.spec,
+            self.hyperparameters.buffer_size + slack_rows(self.spec),
+            memory_size=self.network.actor_memory_size,
+            critic_memory_size=self.network.critic_memory_size,
+            keeps_all_ends=bool(self.rewards.learned),
+            sequence_length=1 if memory is None else memory.sequence_length,
+        )
+        collector = Collector(store, self.settings.time_horizon)
+        self.loop = ActingLoop(self.behavior, self.spec, collector, self.acting)
+
     # -- collecting ------------------------------------------------------------------------------------
+
+    @property
+    def collector(self) -> Collector:
+        """Follows the agents."""
+        return self.loop.collector
+
+    @property
+    def store(self) -> RolloutStore:
+        """The experience of this iteration."""
+        store = self.loop.collector.store
+        assert isinstance(store, RolloutStore)
+        return store
 
     @property
     def is_training(self) -> bool:
         """Whether the behavior still learns."""
         return self._learning and self.step < self.settings.max_steps
 
+    def learns_at(self, step: int) -> bool:
+        """Whether experience up to ``step`` is learned from."""
+        return self._learning and step <= self.settings.max_steps
+
     def observe(self, batch: StepBatch) -> None:
         """Take in what the agents of one worker reported; those that ask for decisions now wait."""
-        before = self.store.num_complete
-        first = self.collector.observe(batch)
-        count = len(batch.decision)
-        if count:
-            self._waiting.append((batch.worker, batch.behavior_id, count))
-            if batch.decision.action_mask is not None:
-                self._store_masks(first, batch.decision.action_mask)
+        completed = self.loop.observe(batch)
         if self.is_training or not self._learning:
-            self.step += self.store.num_complete - before
-
-    def _store_masks(self, first: int, masks: list[NDArray[np.bool_]]) -> None:
-        begin = 0
-        for mask in masks:
-            end = begin + mask.shape[1]
-            rows = slice(first, first + len(mask))
-            np.logical_not(mask, out=self.store.allowed_actions[rows, begin:end])
-            begin = end
+            self.step += completed
 
     def act(self) -> list[tuple[int, str, ActionTuple]]:
-        """Choose actions for all agents that wait, in one forward pass.
-
-        Returns:
-            Worker, behavior id and actions in environment units, for each batch observed since the last
-            call that had agents asking for decisions.
-        """
-        if not self._waiting:
-            return []
-        store = self.store
-        total = sum(count for _, _, count in self._waiting)
-        rows = slice(store.num_rows - total, store.num_rows)
-        columns = ActionColumns(
-            store.continuous_actions[rows],
-            store.discrete_actions[rows],
-            store.log_probs[rows],
-            store.allowed_actions[rows],
-        )
-        try:
-            actions = self.acting.act([column[rows] for column in store.observations], columns)
-        except NonFiniteActionError:
-            check_observations(self.behavior, self.spec, store, self.collector.slots, rows)
-            raise TrainerError(
-                f"The policy of the behavior {self.behavior} gives NaN or infinite actions at step "
-                f"{self.step}, although its observations are finite. Lower learning_rate, or set normalize."
-            ) from None
-        waiting, self._waiting = self._waiting, []
-        if len(waiting) == 1:
-            return [(waiting[0][0], waiting[0][1], actions)]
-        answers = []
-        begin = 0
-        for worker, behavior_id, count in waiting:
-            end = begin + count
-            part = ActionTuple(actions.continuous[begin:end], actions.discrete[begin:end])
-            answers.append((worker, behavior_id, part))
-            begin = end
-        return answers
+        """Choose actions for all agents that wait, in one forward pass; see :meth:`ActingLoop.act`."""
+        return self.loop.act(self.step)
 
     def reset_worker(self, worker: int) -> None:
         """Forget running episodes of a worker whose environment was reset."""
-        self._waiting = [entry for entry in self._waiting if entry[0] != worker]
-        self.collector.reset_worker(worker)
+        self.loop.reset_worker(worker)
+
+    def take_episodes(self) -> FinishedEpisodes:
+        """Episodes that ended since the last call."""
+        returns, lengths = self.collector.take_finished()
+        return FinishedEpisodes(returns, lengths, self.rewards.take_finished(returns))
 
     def drop_broken_experience(self) -> None:
         """Forget what was collected since the last update if any of it is NaN or infinite.
@@ -220,16 +221,17 @@ class PPOTrainer:
 
     def is_update_due(self) -> bool:
         """Whether enough experience is there; at ``max_steps`` for the last time."""
-        full = self.store.num_complete >= self.hyperparameters.buffer_size
-        return full and self._learning and self._last_update_step < self.settings.max_steps
+        if not self._learning or self._last_update_step >= self.settings.max_steps:
+            return False
+        return self.store.has_ready(self.hyperparameters.buffer_size)
 
     def forget(self) -> None:
         """Empty the store without learning, once it is full: for behaviors that only act."""
-        if self.store.num_complete >= self.hyperparameters.buffer_size:
-            self.collector.keep_incomplete()
+        if self.store.has_ready(self.hyperparameters.buffer_size):
+            self.loop.keep_unready()
 
     def update(self, add_stat: AddStat) -> None:
-        """Learn from all complete rows, refresh the acting policy, and empty the store.
+        """Learn from all rows that are ready, refresh the acting policy, and empty the store.
 
         Args:
             add_stat: receives the statistics of the update, by tag.
@@ -237,39 +239,72 @@ class PPOTrainer:
         Raises:
             UnityObservationException: a reward or an observation is NaN or infinite; nothing has changed.
         """
-        store, used = self.store, self.store.num_rows
+        store = self.store
         check_experience(self.behavior, self.spec, store, self.collector.slots)
         skipped_before = self.optimizer.num_skipped
-        inputs = torch.from_numpy(self.encoder.encode([column[:used] for column in store.observations]))
-        inputs = inputs.to(self._device)
-        values = self._values(inputs)
-        finals = [column[: store.num_bootstrap] for column in store.bootstrap_observations]
-        bootstrap_values = self._values(torch.from_numpy(self.encoder.encode(finals)).to(self._device))
-        streams = self._reward_streams()
-        targets = compute_targets(store, streams, values, bootstrap_values, self.hyperparameters.lambd)
+        streams = self.rewards.streams(store)
+        experience = PPOExperience(store, self.encoder, self.network, len(streams), self._device)
+        targets = compute_targets(
+            store, streams, experience.values, experience.final_values, self.hyperparameters.lambd
+        )
         rate, coefficients = self.scheduled()
-        losses = ppo_update(
-            self._batch(inputs, values, targets),
+        losses = self._learn(experience, targets, rate, coefficients)
+        cloned = self._cloning.update(self.step) if self._cloning else {}
+        self._fold(targets.rows)
+        self.acting.load_weights(self.flat)
+        self._report_skipped(self.optimizer.num_skipped - skipped_before)
+        self.updates += 1
+        self._last_update_step = self.step
+        stats = {
+            **losses.as_stats(),
+            **self.rewards.finish(),
+            **cloned,
+            "Policy/Learning Rate": rate,
+            "Policy/Epsilon": coefficients.epsilon,
+            "Policy/Beta": coefficients.beta,
+        }
+        means = experience.values[targets.rows].mean(axis=0, dtype=np.float64)
+        for name, mean in zip(self.rewards.names, means.tolist(), strict=True):
+            stats[f"Policy/{name.capitalize()} Value Estimate"] = mean
+        for tag, value in stats.items():
+            add_stat(tag, value)
+        self.loop.keep_unready()
+
+    def _learn(
+        self, experience: PPOExperience, targets: Targets, rate: float, coefficients: PPOCoefficients
+    ) -> PPOLosses:
+        places: Tensor | None = None
+        if not self.network.actor_memory_size:
+            batch = experience.batch(targets)
+        else:
+            batch, places = experience.sequence_batch(targets)
+
+        def teach_signals(units: Tensor) -> None:
+            if places is None:
+                self.rewards.learn(units)
+            else:
+                rows = places[units].flatten()
+                self.rewards.learn(rows[rows >= 0])
+
+        return ppo_update(
+            batch,
             self._gradients,
             self.optimizer,
             self.hyperparameters,
             coefficients,
             rate,
             self._rng,
+            teach_signals if self.rewards.learned else None,
         )
-        self.encoder.fold([column[targets.rows] for column in store.observations])
-        self.acting.load_weights(self.flat)
-        skipped = self.optimizer.num_skipped - skipped_before
-        if skipped:
-            _LOGGER.warning(
-                "%s: %d gradient steps were skipped because their gradients were NaN or infinite.",
-                self.behavior,
-                skipped,
+
+    def _fold(self, rows: NDArray[np.int64]) -> None:
+        """Let the statistics of vector observations learn from rows."""
+        if self.encoder.normalizers:
+            nothing = rows[:0]
+            columns = self.store.observations
+            self.encoder.fold(
+                [raw_rows(each, nothing if isinstance(each, ImageColumn) else rows) for each in columns]
             )
-        self.updates += 1
-        self._last_update_step = self.step
-        self._report(add_stat, losses, values[targets.rows], rate, coefficients)
-        self.collector.keep_incomplete()
 
     def scheduled(self) -> tuple[float, PPOCoefficients]:
         """Learning rate and loss coefficients at the current step."""
@@ -288,56 +323,13 @@ class PPOTrainer:
             ),
         )
 
-    def _values(self, inputs: torch.Tensor) -> NDArray[np.float32]:
-        """Value estimates float32 ``[R, S]`` of inputs ``[R, I]``, in chunks that fit the cache."""
-        if not len(inputs):
-            return np.zeros((0, len(self.signals)), dtype=np.float32)
-        with torch.no_grad():
-            chunks = [self.network.critic(chunk) for chunk in torch.split(inputs, _VALUE_CHUNK)]
-        values: NDArray[np.float32] = torch.cat(chunks).cpu().numpy()
-        return values
-
-    def _reward_streams(self) -> list[RewardStream]:
-        rewards = self.store.rewards[: self.store.num_rows]
-        return [
-            RewardStream(extrinsic_reward(rewards, signal), signal.gamma) for signal in self.signals.values()
-        ]
-
-    def _batch(self, inputs: torch.Tensor, values: NDArray[np.float32], targets: Targets) -> PPOBatch:
-        rows, store = targets.rows, self.store
-
-        def tensor(column: NDArray[Any]) -> torch.Tensor:
-            return torch.from_numpy(column).to(self._device)
-
-        return PPOBatch(
-            inputs=inputs[tensor(rows)],
-            continuous_actions=tensor(store.continuous_actions[rows]),
-            discrete_actions=tensor(store.discrete_actions[rows]),
-            allowed_actions=tensor(store.allowed_actions[rows]),
-            old_log_probs=tensor(store.log_probs[rows]),
-            advantages=tensor(targets.advantages),
-            returns=tensor(targets.returns),
-            old_values=tensor(values[rows]),
-        )
-
-    def _report(
-        self,
-        add_stat: AddStat,
-        losses: PPOLosses,
-        values: NDArray[np.float32],
-        rate: float,
-        coefficients: PPOCoefficients,
-    ) -> None:
-        add_stat("Losses/Policy Loss", abs(losses.policy))
-        add_stat("Losses/Value Loss", losses.value)
-        add_stat("Policy/Entropy", losses.entropy)
-        add_stat("Policy/Learning Rate", rate)
-        add_stat("Policy/Epsilon", coefficients.epsilon)
-        add_stat("Policy/Beta", coefficients.beta)
-        add_stat("Policy/Approximate KL", losses.approximate_kl)
-        add_stat("Policy/Clip Fraction", losses.clip_fraction)
-        for index, signal in enumerate(self.signals):
-            add_stat(f"Policy/{signal.capitalize()} Value Estimate", float(values[:, index].mean()))
+    def _report_skipped(self, skipped: int) -> None:
+        if skipped:
+            _LOGGER.warning(
+                "%s: %d gradient steps were skipped because their gradients were NaN or infinite.",
+                self.behavior,
+                skipped,
+            )
 
     # -- state -----------------------------------------------------------------------------------------
 
@@ -349,14 +341,16 @@ class PPOTrainer:
         """
         return {
             **self.get_weights(),
+            **self.rewards.get_modules(),
             "Optimizer:value_optimizer": self.optimizer.get_state(),
             "global_step": {"_GlobalSteps__global_step": torch.tensor([self.step])},
             "Training": {
                 "updates": self.updates,
                 "last_update_step": self._last_update_step,
                 "rng": self._rng.bit_generator.state,
-                "collector": self.collector.get_state(),
-                "waiting": [list(entry) for entry in self._waiting],
+                "collecting": self.loop.get_state(),
+                "rewards": self.rewards.get_state(),
+                "cloning": self._cloning.get_state() if self._cloning else None,
             },
         }
 
@@ -369,23 +363,20 @@ class PPOTrainer:
         self.updates = int(training["updates"])
         self._last_update_step = int(training["last_update_step"])
         self._rng.bit_generator.state = training["rng"]
-        self.collector.set_state(to_arrays(training["collector"]))
-        self._waiting = [(int(worker), str(name), int(count)) for worker, name, count in training["waiting"]]
+        self.loop.set_state(to_arrays(training["collecting"]))
+        if self._learning:
+            self.rewards.set_state(state, training["rewards"])
+        if self._cloning and training["cloning"]:
+            self._cloning.set_state(training["cloning"])
 
     def get_weights(self) -> dict[str, Any]:
         """What the policy and its critic consist of: weights and normalisers."""
-        return {
-            "Policy": {
-                "actor": self.network.actor.state_dict(),
-                "log_sigma": self.network.log_sigma.detach(),
-                "normalizers": self.encoder.get_state(),
-            },
-            "Optimizer:critic": self.network.critic.state_dict(),
-        }
+        return self._weights.get()
 
-    def learns_at(self, step: int) -> bool:
-        """Whether experience up to ``step`` is learned from."""
-        return self._learning and step <= self.settings.max_steps
+    def set_weights(self, state: dict[str, Any]) -> None:
+        """Take over weights and normalisers from a state returned by :meth:`get_weights`."""
+        self._weights.set(state)
+        self.acting.load_weights(self.flat)
 
     def take_over_weights(self, state: dict[str, Any]) -> dict[str, Exception]:
         """Take over those weights and normalisers of a state that fit.
@@ -393,36 +384,14 @@ class PPOTrainer:
         Returns:
             For each part that does not fit, and stays as it is, why.
         """
-        misfits: dict[str, Exception] = {}
-        mine = to_tensors(self.get_weights())
-        for part, path in _PARTS.items():
-            try:
-                self.set_weights(_replaced(mine, path, _at(state, path)))
-            except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
-                misfits[part] = error
-                self.set_weights(mine)
-            mine = to_tensors(self.get_weights())
+        misfits = {**self._weights.take_over(state), **self.rewards.take_over(state)}
+        self.acting.load_weights(self.flat)
         return misfits
 
-    def set_weights(self, state: dict[str, Any]) -> None:
-        """Take over weights and normalisers from a state returned by :meth:`get_weights`."""
-        policy = state["Policy"]
-        self.network.actor.load_state_dict(policy["actor"])
-        self.network.critic.load_state_dict(state["Optimizer:critic"])
-        with torch.no_grad():
-            self.network.log_sigma.copy_(policy["log_sigma"])
-        self.encoder.set_state(to_arrays(policy["normalizers"]))
-        self.acting.load_weights(self.flat)
+    def export(self, path: Path) -> None:
+        """Write the policy as an ONNX model.
 
-
-def _at(tree: dict[str, Any], path: tuple[str, ...]) -> Any:  # noqa: ANN401
-    """The branch of a tree at ``path``."""
-    for key in path:
-        tree = tree[key]
-    return tree
-
-
-def _replaced(tree: dict[str, Any], path: tuple[str, ...], branch: Any) -> dict[str, Any]:  # noqa: ANN401
-    """A tree with another branch at ``path``."""
-    key, *rest = path
-    return {**tree, key: branch if not rest else _replaced(tree[key], tuple(rest), branch)}
+        Raises:
+            ExportError: whatever prevented it, and nothing else.
+        """
+        export_network(self.network, self.encoder, path)

@@ -28,7 +28,7 @@ examples:
   mlagents-evaluate Goalie=goalie.onnx Striker=striker.onnx --env=StrikersVsGoalie --json
       several behaviors; one JSON object per line
 
-A behavior without a model plays its heuristic where it has one, else at random."""
+A behavior without a model plays its expert or heuristic where it has one, else at random."""
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -15,12 +15,12 @@ from pydantic_core import PydanticCustomError
 
 from mlagents import __version__
 from mlagents.cli.errors import DEBUG, ENV_ARGS
-from mlagents.settings.errors import TrainerConfigError
-from mlagents.settings.loading import build_run_options, warn
+from mlagents.settings.legacy_parameters import begin_at_lesson
+from mlagents.settings.loading import build_run_options, read_configuration, warn
 from mlagents.settings.problems import Origin
 from mlagents.settings.run_options import RunOptions
 from mlagents.settings.types import to_bool, to_float, to_int
-from mlagents.settings.yaml_file import Location, YamlFile, read_yaml_file
+from mlagents.settings.yaml_file import Location, YamlFile
 from mlagents_envs.near_names import nearest
 
 DESCRIPTION = """\
@@ -199,8 +199,13 @@ def parse_options(argv: Sequence[str]) -> RunOptions:
     if env_args is not None:
         typed["env_args"] = env_args
     path = typed.pop("trainer_config_path", None)
-    file = YamlFile("", {}) if path is None else read_yaml_file(path)
+    old_files = _old_files(typed)
+    if path is None and old_files:
+        parser.error("--curriculum, --sampler and --lesson need a configuration file")
+    lesson = typed.pop("lesson", 0)
+    file = YamlFile("", {}) if path is None else read_configuration(path, **old_files)
     data = copy.deepcopy(file.data)
+    begin_at_lesson(data, lesson)
     if path is None:
         warn("no configuration file: every behavior trains with the default settings of PPO")
         data["default_settings"] = {}
@@ -248,18 +253,16 @@ def _complete(parser: argparse.ArgumentParser, flag: str) -> str:
     return candidates[0]
 
 
-def _translate_old_options(typed: dict[str, Any], data: dict[str, Any]) -> None:
-    """Replace options of earlier versions by what they mean now.
+def _old_files(typed: dict[str, Any]) -> dict[str, str]:
+    """Files in which earlier versions kept curricula and samplers, by their option."""
+    files: dict[str, str] = {key: str(typed.pop(key)) for key in ("curriculum", "sampler") if key in typed}
+    for key in files:
+        warn(f"--{key} is deprecated; mlagents-upgrade-config --{key} FILE puts it into the YAML file")
+    return files
 
-    Raises:
-        TrainerConfigError: the option has no meaning in this version.
-    """
-    for option in ("curriculum", "sampler", "lesson"):
-        if option in typed:
-            raise TrainerConfigError(
-                f"--{option} is an old option and not available yet in this version; describe parameters "
-                "below 'environment_parameters:' in the YAML file"
-            )
+
+def _translate_old_options(typed: dict[str, Any], data: dict[str, Any]) -> None:
+    """Replace options of earlier versions by what they mean now."""
     if typed.pop("load", False):
         warn("--load is deprecated; use --resume")
         typed["resume"] = True

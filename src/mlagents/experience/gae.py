@@ -36,8 +36,9 @@ def gae_scan(
             or -1. With both indices -1 the episode really ended, and the value beyond it is 0.
         trace_cut: bool ``[R]``, True where a segment was closed by the time horizon: the next value is
             used, the next advantage is not.
-        complete: bool ``[R]``, False for rows whose reward is not known yet; their advantage is 0, so
-            that a segment still open is bootstrapped from its newest observation.
+        complete: bool ``[R]``, False for rows that are not learned from, because their reward is not known
+            yet; their advantage is 0, so that a segment still open is bootstrapped from its newest
+            observation.
         gamma: discount per step.
         lambd: decay of the trace, 0 for one-step errors, 1 for Monte-Carlo returns.
         advantages: float32 ``[R]``, output.

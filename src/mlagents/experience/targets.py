@@ -18,17 +18,19 @@ class RewardStream(NamedTuple):
     Attributes:
         rewards: float32 ``[R]``, already multiplied by the signal's strength.
         gamma: discount per decision.
+        ignores_done: whether value goes on beyond the end of an episode; the store must keep all ends.
     """
 
     rewards: NDArray[np.float32]
     gamma: float
+    ignores_done: bool = False
 
 
 class Targets(NamedTuple):
-    """What complete rows are trained towards.
+    """What rows are trained towards.
 
     Attributes:
-        rows: int64 ``[C]``, the complete rows, in order of time.
+        rows: int64 ``[C]``, the rows that are ready, in order of time.
         advantages: float32 ``[C]``, mean over streams, normalised to mean 0 and deviation 1.
         returns: float32 ``[C, S]``, advantage plus value per stream.
     """
@@ -45,7 +47,7 @@ def compute_targets(
     bootstrap_values: NDArray[np.float32],
     lambd: float,
 ) -> Targets:
-    """Advantages by generalised advantage estimation, and returns, of all complete rows.
+    """Advantages by generalised advantage estimation, and returns, of all rows that are ready.
 
     Advantages are normalised over the whole batch with double-precision statistics, rows that are not
     trained on excluded.
@@ -58,17 +60,20 @@ def compute_targets(
         lambd: decay of the trace.
     """
     used = store.num_rows
-    rows = np.flatnonzero(store.complete[:used])
+    ready = store.ready()
+    rows = np.flatnonzero(ready)
     advantages = np.empty((len(streams), used), dtype=np.float32)
+    every_end = store.bootstrap_row[:used]
+    interrupted = np.where(store.done[:used], -1, every_end) if store.keeps_all_ends else every_end
     for index, stream in enumerate(streams):
         gae_scan(
             stream.rewards,
             np.ascontiguousarray(values[:, index]),
             np.ascontiguousarray(bootstrap_values[:, index]),
             store.next_row[:used],
-            store.bootstrap_row[:used],
+            every_end if stream.ignores_done else interrupted,
             store.trace_cut[:used],
-            store.complete[:used],
+            ready,
             stream.gamma,
             lambd,
             advantages[index],

@@ -52,6 +52,43 @@ class ContinuousHead(NamedTuple):
     log_sigma: NDArray[Any]
 
 
+class SquashedHead(NamedTuple):
+    """Normal distribution of ``n`` continuous actions whose spread depends on the observation, through tanh.
+
+    Attributes:
+        weight: of the mean before tanh, ``[n, in]``.
+        bias: of the mean before tanh, ``[n]``.
+        log_sigma: layer of the natural logarithm of the standard deviation, ``[n, in]``.
+        lowest: the logarithm is clamped to this at least.
+        highest: the logarithm is clamped to this at most.
+    """
+
+    weight: NDArray[Any]
+    bias: NDArray[Any]
+    log_sigma: Linear
+    lowest: float
+    highest: float
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyInterface:
+    """What a policy takes and gives, and how its inputs usually look.
+
+    Attributes:
+        observation_shapes: shape of each observation without the batch axis, in sensor order.
+        normalizers: one per observation, None where it is used as it is.
+        continuous_size: number of continuous actions.
+        branches: number of actions of each discrete branch.
+        memory_size: size of the recurrent memory, 0 without.
+    """
+
+    observation_shapes: Sequence[tuple[int, ...]]
+    normalizers: Sequence[Normalizer | None]
+    continuous_size: int
+    branches: tuple[int, ...]
+    memory_size: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyDescription:
     """A feed-forward policy over vector observations.
@@ -65,7 +102,7 @@ class PolicyDescription:
         body: hidden layers, at least one.
         continuous: head of the continuous actions, None if there are none.
         discrete: one layer ``[branch_size, in]`` of logits per discrete branch.
-        memory_size: size of the recurrent memory; only 0 can be exported.
+        memory_size: size of the recurrent memory; only 0 can be described.
     """
 
     observation_shapes: Sequence[tuple[int, ...]]
@@ -85,6 +122,13 @@ class PolicyDescription:
         """Number of actions of each discrete branch."""
         return tuple(len(head.bias) for head in self.discrete)
 
+    @property
+    def interface(self) -> PolicyInterface:
+        """What the policy takes and gives."""
+        return PolicyInterface(
+            self.observation_shapes, self.normalizers, self.continuous_size, self.branches, self.memory_size
+        )
+
     def validate(self) -> None:
         """Check that the arrays fit together.
 
@@ -92,7 +136,7 @@ class PolicyDescription:
             ExportError: something is missing, mis-shaped or not finite; the message names it.
         """
         if self.memory_size != 0:
-            raise ExportError(f"memory_size is {self.memory_size}; policies with memory cannot be exported.")
+            raise ExportError(f"memory_size is {self.memory_size}; policies with memory have another graph.")
         if not self.observation_shapes or not self.body:
             raise ExportError("A policy needs at least one observation and one hidden layer.")
         if len(self.normalizers) != len(self.observation_shapes):
@@ -101,7 +145,7 @@ class PolicyDescription:
             )
         for index, shape in enumerate(self.observation_shapes):
             if len(shape) != 1 or shape[0] < 1:
-                raise ExportError(f"obs_{index} has shape {tuple(shape)}; only vectors can be exported.")
+                raise ExportError(f"obs_{index} has shape {tuple(shape)}; only vectors can be described.")
         if self.continuous is None and not self.discrete:
             raise ExportError("A policy needs continuous or discrete actions.")
         for name, array, shape in self._expected_shapes():

@@ -1,4 +1,8 @@
-"""From a trained network to its ONNX model, by way of the plain arrays that the model is made from."""
+"""From a trained network to its ONNX model.
+
+Multilayer perceptrons over vectors go by way of plain arrays, which are compared too; the graphs of all
+other networks are made from their modules.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +13,28 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
-from mlagents.export.description import ContinuousHead, ExportError, Linear, Normalizer, PolicyDescription
-from mlagents.export.onnx_file import export_policy
+from mlagents.export.description import ContinuousHead, ExportError, PolicyDescription
+from mlagents.export.network_graph import build_network_model, network_interface, observation_normalizers
+from mlagents.export.network_heads import Network, action_heads, distribution
+from mlagents.export.onnx_file import check_model, export_policy, write_model
+from mlagents.export.parameters import linear_layer
 from mlagents.export.reference import PolicyFunction, ReferenceOutput, mask_logits
+from mlagents.export.verify import verify_interface
 from mlagents.networks.actor_critic import ActorCritic
 from mlagents.networks.observations import ObservationEncoder
+from mlagents.networks.squashed_actor import SquashedActor
+
+_PRECISIONS = {np.float32: torch.float32, np.float64: torch.float64}
 
 
-def export_network(network: ActorCritic, encoder: ObservationEncoder, path: str | os.PathLike[str]) -> None:
-    """Write the actor as an ONNX model, after comparing the model with what the network computes in torch.
+def export_network(network: Network, encoder: ObservationEncoder, path: str | os.PathLike[str]) -> None:
+    """Write the policy as an ONNX model, after comparing the model with what the network computes in torch.
 
     Args:
-        network: actor and critic, on any device; they stay as they are.
-        encoder: what turns observations into the network's input.
+        network: the policy, with its critic or without, on any device; it stays as it is.
+        encoder: what turns observations into the network's inputs.
         path: file to write, usually ``<Behavior>.onnx``; it appears whole or not at all.
 
     Raises:
@@ -31,40 +42,52 @@ def export_network(network: ActorCritic, encoder: ObservationEncoder, path: str 
             can be left out without harm.
     """
     try:
-        export_policy(describe_policy(network, encoder), path, torch_policy(network, encoder))
+        if isinstance(network, ActorCritic):
+            export_policy(describe_policy(network, encoder), path, torch_policy(network, encoder))
+            return
+        model = build_network_model(network, encoder)
+        check_model(model)
+        references = {"the network": torch_policy(network, encoder)}
+        verify_interface(model, network_interface(network, encoder), references)
+        write_model(model, path)
     except ExportError:
         raise
     except Exception as error:
         raise ExportError(f"The export failed unexpectedly ({type(error).__name__}: {error}).") from error
 
 
-def torch_policy(network: ActorCritic, encoder: ObservationEncoder) -> PolicyFunction:
+def torch_policy(network: Network, encoder: ObservationEncoder) -> PolicyFunction:
     """The policy as torch computes it, on the CPU, from a copy of the weights.
 
     Args:
-        network: actor and critic, on any device.
-        encoder: what turns observations into the network's input.
+        network: the policy, with its critic or without, on any device.
+        encoder: what turns observations into the network's inputs.
     """
-    actors: dict[type, nn.Module] = {
-        dtype: copy.deepcopy(network.actor).to(device="cpu", dtype=precision)
-        for dtype, precision in ((np.float32, torch.float32), (np.float64, torch.float64))
+    assert isinstance(network, nn.Module)
+    networks = {
+        dtype: copy.deepcopy(network).to(device="cpu", dtype=precision)
+        for dtype, precision in _PRECISIONS.items()
     }
     spec = network.action_spec
-    log_sigma = network.log_sigma.detach().cpu().double().numpy()
     sizes = [spec.continuous_size, *spec.discrete_branches]
     ends = np.cumsum(spec.discrete_branches, dtype=np.int64)[:-1]
 
-    def policy(inputs: dict[str, NDArray[np.float32]], dtype: type) -> ReferenceOutput:
-        observations = [inputs[f"obs_{index}"] for index in range(len(encoder.sizes))]
-        encoded = torch.from_numpy(encoder.encode(observations))
-        actor = actors[dtype]
+    def policy(inputs: dict[str, NDArray[Any]], dtype: type) -> ReferenceOutput:
+        encoded = encoder.encode([inputs[f"obs_{index}"] for index in range(len(encoder.specs))])
+        tensors = [torch.from_numpy(column).to(_PRECISIONS[dtype]) for column in encoded]
+        memory = None
+        if "recurrent_in" in inputs:
+            memory = torch.from_numpy(inputs["recurrent_in"][:, 0]).to(_PRECISIONS[dtype])
         with torch.no_grad():
-            mean, *logits = torch.split(actor(encoded.to(next(actor.parameters()).dtype)), sizes, dim=1)
+            outputs, log_sigma, after = distribution(networks[dtype], tensors, memory)
+            mean, *logits = torch.split(outputs, sizes, dim=1)
         masks: list[NDArray[Any]] = np.split(inputs["action_masks"], ends, axis=1) if logits else []
         return ReferenceOutput(
             mean.numpy(),
             [mask_logits(x.numpy(), mask) for x, mask in zip(logits, masks, strict=True)],
-            log_sigma,
+            log_sigma.detach().double().numpy(),
+            after.numpy(),
+            squashed=isinstance(network, SquashedActor),
         )
 
     return policy
@@ -77,32 +100,12 @@ def describe_policy(network: ActorCritic, encoder: ObservationEncoder) -> Policy
         network: actor and critic, on any device.
         encoder: what turns observations into the network's input.
     """
-    *hidden, head = network.actor.linear_layers()
-    weight, bias = _array(head.weight), _array(head.bias)
-    size = network.action_spec.continuous_size
-    continuous = None
-    if size:
-        continuous = ContinuousHead(weight[:size], bias[:size], _array(network.log_sigma))
-    ends = (size + np.cumsum(network.action_spec.discrete_branches, dtype=np.int64)).tolist()
-    begins = [size, *ends][: len(ends)]
+    continuous, discrete = action_heads(network)
+    assert continuous is None or isinstance(continuous, ContinuousHead)
     return PolicyDescription(
-        observation_shapes=[(width,) for width in encoder.sizes],
-        normalizers=(
-            [None] * len(encoder.sizes)
-            if encoder.normalizers is None
-            else [Normalizer(*normalizer.shift_and_scale) for normalizer in encoder.normalizers]
-        ),
-        body=[_linear(layer) for layer in hidden],
+        observation_shapes=[tuple(spec.shape) for spec in encoder.specs],
+        normalizers=observation_normalizers(encoder),
+        body=[linear_layer(layer) for layer in network.actor.linear_layers()[:-1]],
         continuous=continuous,
-        discrete=[
-            Linear(weight[begin:end], bias[begin:end]) for begin, end in zip(begins, ends, strict=True)
-        ],
+        discrete=discrete,
     )
-
-
-def _linear(layer: nn.Linear) -> Linear:
-    return Linear(_array(layer.weight), _array(layer.bias))
-
-
-def _array(tensor: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return np.array(tensor.detach().cpu().numpy(), dtype=np.float32)

@@ -61,6 +61,13 @@ class GraphBuilder:
             self._constants[name] = numpy_helper.from_array(array, name)
         return name
 
+    def integers(self, values: Sequence[int]) -> str:
+        """Store an int64 constant, such as a shape; equal values are stored once."""
+        name = "integers_" + "_".join(map(str, values))
+        if name not in self._constants:
+            self._constants[name] = numpy_helper.from_array(np.array(values, dtype=np.int64), name)
+        return name
+
     def node(
         self,
         operator: str,
@@ -79,13 +86,32 @@ class GraphBuilder:
         Raises:
             ValueError: loaders are not known to handle the operator.
         """
+        return self.nodes(operator, inputs, [output or f"{operator}_{len(self._nodes)}"], **attributes)[0]
+
+    def nodes(
+        self,
+        operator: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        **attributes: int | float | Sequence[int],
+    ) -> list[str]:
+        """Add an operator with several outputs, whose names are returned.
+
+        Args:
+            operator: ONNX operator of opset 9.
+            inputs: names of its inputs; an empty one stands for an optional input that is left out.
+            outputs: names of its outputs.
+            attributes: as the operator defines them.
+
+        Raises:
+            ValueError: loaders are not known to handle the operator.
+        """
         if operator not in ALLOWED_OPERATORS:
             raise ValueError(f"{operator} is not among the operators that loaders are known to handle.")
-        name = output or f"{operator}_{len(self._nodes)}"
-        node = helper.make_node(operator, list(inputs), [name], name=f"node_{name}")
+        node = helper.make_node(operator, list(inputs), list(outputs), name=f"node_{outputs[0]}")
         node.attribute.extend(helper.make_attribute(key, value) for key, value in attributes.items())
         self._nodes.append(node)
-        return name
+        return list(outputs)
 
     def linear(self, name: str, x: str, weight: ArrayLike, bias: ArrayLike) -> str:
         """``x Wᵀ + b`` for ``x [batch, in]``, ``weight [out, in]``, ``bias [out]``."""
@@ -100,9 +126,27 @@ class GraphBuilder:
         """Tensors ``[batch, …]`` side by side along axis 1; a single one is returned as it is."""
         return tensors[0] if len(tensors) == 1 else self.node("Concat", tensors, axis=1)
 
-    def columns(self, x: str, start: int, end: int) -> str:
-        """Columns ``start`` to ``end`` (exclusive) of ``x [batch, n]``."""
-        return self.node("Slice", [x], axes=[1], starts=[start], ends=[end])
+    def columns(self, x: str, start: int, end: int, axis: int = 1) -> str:
+        """Columns ``start`` to ``end`` (exclusive) of ``x [batch, n]``, or of another axis."""
+        return self.node("Slice", [x], axes=[axis], starts=[start], ends=[end])
+
+    def reshape(self, x: str, shape: Sequence[int]) -> str:
+        """``x`` in another shape; -1 stands for the batch."""
+        return self.node("Reshape", [x, self.integers(shape)])
+
+    def transpose(self, x: str, permutation: Sequence[int]) -> str:
+        """``x`` with its axes in another order."""
+        return self.node("Transpose", [x], perm=permutation)
+
+    def layer_norm(self, x: str, axis: int, epsilon: float) -> str:
+        """``(x - mean) / √(variance + epsilon)`` over one axis, the last, without learned scale.
+
+        Of elementary operators: loaders of opset 9 have none for the whole.
+        """
+        centred = self.node("Sub", [x, self.node("ReduceMean", [x], axes=[axis], keepdims=1)])
+        variance = self.node("ReduceMean", [self.node("Mul", [centred, centred])], axes=[axis], keepdims=1)
+        summand = self.constant(f"epsilon_{epsilon:g}", [epsilon])
+        return self.node("Div", [centred, self.node("Sqrt", [self.node("Add", [variance, summand])])])
 
     def build(self, name: str) -> onnx.ModelProto:
         """Make the model."""

@@ -31,11 +31,29 @@ def export_policy(
             file cannot be written.
     """
     model = build_policy_model(description)
+    check_model(model)
+    verify_model(model, description, original)
+    write_model(model, path)
+
+
+def check_model(model: onnx.ModelProto) -> None:
+    """Check a model against the definition of the format, shapes included.
+
+    Raises:
+        ExportError: it violates it.
+    """
     try:
         onnx.checker.check_model(model, full_check=True)
     except Exception as error:
         raise ExportError(f"The exported model is not valid ONNX: {error}") from error
-    verify_model(model, description, original)
+
+
+def write_model(model: onnx.ModelProto, path: str | os.PathLike[str]) -> None:
+    """Write a model; the file appears whole or not at all.
+
+    Raises:
+        ExportError: it cannot be written.
+    """
     try:
         with atomic_writer(path) as file:
             file.write(model.SerializeToString())

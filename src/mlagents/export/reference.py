@@ -8,8 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mlagents.export.action_graph import ACTION_LIMIT, MASK_PENALTY
 from mlagents.export.description import PolicyDescription
-from mlagents.export.policy_graph import ACTION_LIMIT, MASK_PENALTY, OBSERVATION_LIMIT
+from mlagents.export.policy_graph import OBSERVATION_LIMIT
+
+_NO_MEMORY: NDArray[np.float64] = np.zeros((0, 0))
 
 
 class ReferenceOutput(NamedTuple):
@@ -18,18 +21,30 @@ class ReferenceOutput(NamedTuple):
     Attributes:
         mean: of the raw continuous actions, ``[batch, n]``; n is 0 without continuous actions.
         masked_logits: of each branch, ``[batch, branch_size]``.
-        log_sigma: natural logarithm of the standard deviation of the raw continuous actions, ``[n]``.
+        log_sigma: natural logarithm of the standard deviation of the raw continuous actions, ``[n]`` or
+            ``[batch, n]``.
+        memory: after this step, ``[batch, m]``; m is 0 without memory.
+        squashed: whether the environment gets the hyperbolic tangent of raw continuous actions.
     """
 
     mean: NDArray[Any]
     masked_logits: list[NDArray[Any]]
     log_sigma: NDArray[Any]
+    memory: NDArray[Any] = _NO_MEMORY
+    squashed: bool = False
+
+    def environment_actions(self, raw: NDArray[Any]) -> NDArray[Any]:
+        """Raw continuous actions as the environment gets them, in [-1, 1]."""
+        if self.squashed:
+            actions: NDArray[Any] = np.tanh(raw)
+            return actions
+        clamped: NDArray[Any] = np.clip(raw, -ACTION_LIMIT, ACTION_LIMIT)
+        return clamped / ACTION_LIMIT
 
     @property
     def deterministic_continuous(self) -> NDArray[Any]:
         """Mean as the environment gets it, ``[batch, n]`` in [-1, 1]."""
-        clamped: NDArray[Any] = np.clip(self.mean, -ACTION_LIMIT, ACTION_LIMIT)
-        return clamped / ACTION_LIMIT
+        return self.environment_actions(self.mean)
 
     @property
     def probabilities(self) -> list[NDArray[Any]]:
@@ -38,7 +53,7 @@ class ReferenceOutput(NamedTuple):
         return [w / w.sum(axis=1, keepdims=True) for w in weights]
 
 
-PolicyFunction = Callable[[dict[str, NDArray[np.float32]], type], ReferenceOutput]
+PolicyFunction = Callable[[dict[str, NDArray[Any]], type], ReferenceOutput]
 """A policy to compare with: inputs as in :func:`reference_policy`, and the precision to compute in."""
 
 

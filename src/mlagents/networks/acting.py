@@ -13,7 +13,7 @@ from mlagents.networks.actor_critic import ActorCritic
 from mlagents.networks.explicit_mlp import ExplicitMlp
 from mlagents.networks.flat_parameters import FlatParameters
 from mlagents.networks.observations import ObservationEncoder
-from mlagents_envs.base_env import ActionTuple
+from mlagents_envs.base_env import ActionSpec, ActionTuple
 
 
 class NonFiniteActionError(RuntimeError):
@@ -29,12 +29,83 @@ class ActionColumns:
         discrete: int32 ``[n, D]``.
         log_probs: float32 ``[n, A + D]``.
         allowed: bool ``[n, K]``, read: which discrete actions are allowed.
+        memory: float32 ``[n, m]``, in place: what the policy remembers, before acting and then after. None
+            where it has no memory.
+        critic_memory: the same for a critic with a memory of its own; None to leave it out, if only actions
+            are wanted.
     """
 
     continuous: NDArray[np.float32]
     discrete: NDArray[np.int32]
     log_probs: NDArray[np.float32]
     allowed: NDArray[np.bool_]
+    memory: NDArray[np.float32] | None = None
+    critic_memory: NDArray[np.float32] | None = None
+
+
+class ActionSampler:
+    """Draws actions from the outputs of a policy: Gaussian means and the logits of discrete branches.
+
+    Args:
+        spec: actions of the behavior: A continuous ones, D branches with K choices in all.
+        rng: source of exploration noise.
+    """
+
+    def __init__(self, spec: ActionSpec, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self._continuous_size = spec.continuous_size
+        self._discrete_size = spec.discrete_size
+        self._branch_ends = np.cumsum(np.array(spec.discrete_branches, dtype=np.int64))
+
+    def sample(
+        self,
+        outputs: NDArray[np.float32],
+        log_sigma: NDArray[np.float32],
+        columns: ActionColumns,
+        *,
+        deterministic: bool,
+    ) -> ActionTuple:
+        """Write raw actions and log-probabilities to ``columns``.
+
+        Args:
+            outputs: float32 ``[n, A + K]``, means and logits.
+            log_sigma: float32 ``[A]``.
+            columns: where to write.
+            deterministic: take means and most probable choices instead of samples.
+
+        Returns:
+            Actions in environment units; see :meth:`ActingPolicy.act`.
+
+        Raises:
+            NonFiniteActionError: an output is NaN or infinite.
+        """
+        count = len(outputs)
+        finite = True
+        environment_actions = np.empty((count, self._continuous_size), dtype=np.float32)
+        if self._continuous_size:
+            shape = (count, self._continuous_size)
+            noise = (
+                np.zeros(shape, dtype=np.float32)
+                if deterministic
+                else self._rng.standard_normal(shape, dtype=np.float32)
+            )
+            finite = sample_continuous(
+                outputs, log_sigma, noise, columns.continuous, columns.log_probs, environment_actions
+            )
+        if self._discrete_size:
+            finite &= sample_discrete(
+                outputs,
+                self._continuous_size,
+                self._branch_ends,
+                columns.allowed,
+                self._rng.random((count, self._discrete_size)),
+                deterministic,
+                columns.discrete,
+                columns.log_probs,
+            )
+        if not finite:
+            raise NonFiniteActionError("the policy's outputs are NaN or infinite")
+        return ActionTuple(environment_actions, columns.discrete.copy())  # rows of a store move and change
 
 
 class ActingPolicy:
@@ -57,15 +128,11 @@ class ActingPolicy:
         deterministic: bool = False,
     ) -> None:
         self._encoder = encoder
-        self._rng = rng
         self.deterministic = deterministic
         self._flat = FlatParameters(copy_of_network)
         self._actor = ExplicitMlp(copy_of_network.actor)
         self._log_sigma = copy_of_network.log_sigma.detach().numpy()
-        spec = copy_of_network.action_spec
-        self._continuous_size = spec.continuous_size
-        self._discrete_size = spec.discrete_size
-        self._branch_ends = np.cumsum(np.array(spec.discrete_branches, dtype=np.int64))
+        self._sampler = ActionSampler(copy_of_network.action_spec, rng)
 
     def load_weights(self, flat: FlatParameters) -> None:
         """Copy the learner's current weights."""
@@ -86,31 +153,5 @@ class ActingPolicy:
             NonFiniteActionError: an output of the network is NaN or infinite.
         """
         with torch.no_grad():
-            outputs = self._actor.forward(torch.from_numpy(self._encoder.encode(observations))).numpy()
-        count = len(outputs)
-        finite = True
-        environment_actions = np.empty((count, self._continuous_size), dtype=np.float32)
-        if self._continuous_size:
-            shape = (count, self._continuous_size)
-            noise = (
-                np.zeros(shape, dtype=np.float32)
-                if self.deterministic
-                else self._rng.standard_normal(shape, dtype=np.float32)
-            )
-            finite = sample_continuous(
-                outputs, self._log_sigma, noise, columns.continuous, columns.log_probs, environment_actions
-            )
-        if self._discrete_size:
-            finite &= sample_discrete(
-                outputs,
-                self._continuous_size,
-                self._branch_ends,
-                columns.allowed,
-                self._rng.random((count, self._discrete_size)),
-                self.deterministic,
-                columns.discrete,
-                columns.log_probs,
-            )
-        if not finite:
-            raise NonFiniteActionError("the policy's outputs are NaN or infinite")
-        return ActionTuple(environment_actions, columns.discrete.copy())  # rows of a store move and change
+            outputs = self._actor.forward(torch.from_numpy(self._encoder.encode(observations)[0])).numpy()
+        return self._sampler.sample(outputs, self._log_sigma, columns, deterministic=self.deterministic)

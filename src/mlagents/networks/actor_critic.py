@@ -6,16 +6,15 @@ The module owns the parameters and defines what the network computes. For its fa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from mlagents.networks.initialization import kaiming_normal, xavier_uniform
+from mlagents.networks.heads import initialize_actions, initialize_values
+from mlagents.networks.initialization import kaiming_normal
 from mlagents_envs.base_env import ActionSpec
-
-MEAN_GAIN = 0.2
-BRANCH_GAIN = 0.1
 
 
 class Mlp(nn.Module):
@@ -55,7 +54,16 @@ class ActorCritic(nn.Module):
         num_layers: number of hidden layers; at least one is made.
         num_value_heads: reward streams, S.
         generator: source of initial weights.
+
+    Attributes:
+        action_spec: actions of the behavior.
+        log_sigma: float32 ``[A]``, spread of the continuous actions.
+        actor_memory_size: 0; see :class:`~mlagents.networks.general_actor_critic.GeneralActorCritic`.
+        critic_memory_size: 0.
     """
+
+    actor_memory_size = 0
+    critic_memory_size = 0
 
     def __init__(
         self,
@@ -82,13 +90,8 @@ class ActorCritic(nn.Module):
                 kaiming_normal(layer.weight, 1.0, generator)
             for layer in (*hidden, last):
                 nn.init.zeros_(layer.bias)
-        head = self.actor.linear_layers()[-1].weight
-        continuous = self.action_spec.continuous_size
-        kaiming_normal(head[:continuous], MEAN_GAIN, generator)
-        kaiming_normal(head[continuous:], BRANCH_GAIN, generator)
-        values = self.critic.linear_layers()[-1].weight
-        for stream in range(len(values)):  # each stream is a head of its own
-            xavier_uniform(values[stream : stream + 1], generator)
+        initialize_actions(self.actor.linear_layers()[-1].weight, self.action_spec, generator)
+        initialize_values(self.critic.linear_layers()[-1].weight, generator)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Compute policy outputs and values.
@@ -100,3 +103,24 @@ class ActorCritic(nn.Module):
             Action means and logits ``[B, A + K]``, and values ``[B, S]``.
         """
         return self.actor(x), self.critic(x)
+
+    def act(
+        self, inputs: Sequence[Tensor], memory: Tensor | None = None, sequence_length: int = 1
+    ) -> tuple[Tensor, Tensor]:
+        """The policy alone, called as that of any network.
+
+        Args:
+            inputs: one tensor, float32 ``[N, I]``.
+            memory: without effect.
+            sequence_length: rows per sequence, L.
+
+        Returns:
+            Action means and logits ``[N, A + K]``, and no memory, ``[N / L, 0]``.
+        """
+        return self.actor(inputs[0]), inputs[0].new_zeros(len(inputs[0]) // sequence_length, 0)
+
+    def value(
+        self, inputs: Sequence[Tensor], memory: Tensor | None = None, sequence_length: int = 1
+    ) -> tuple[Tensor, Tensor]:
+        """The values alone, ``[N, S]``, and no memory; called like :meth:`act`."""
+        return self.critic(inputs[0]), inputs[0].new_zeros(len(inputs[0]) // sequence_length, 0)

@@ -8,7 +8,15 @@ from typing import ClassVar
 from pydantic import field_validator
 
 from mlagents.settings.base import Settings
-from mlagents.settings.types import Bool, LayerCount, LayerWidth, PositiveInt32, problem
+from mlagents.settings.types import (
+    Bool,
+    LayerCount,
+    LayerWidth,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt32,
+    problem,
+)
 
 
 class EncoderType(StrEnum):
@@ -44,6 +52,9 @@ class MemorySettings(Settings):
     """Steps through which the update backpropagates, steps; 1 or more, at most ``batch_size``."""
     memory_size: LayerWidth = 128
     """Floats that an agent remembers, half hidden and half cell state; even, 2 to 65536."""
+    burn_in: NonNegativeInt = 0
+    """Steps before each sequence that the update replays without learning from them, so that the memory is
+    that of the current weights (Kapturowski et al. 2019, "R2D2"), steps; 0 starts from the stored memory."""
 
     @field_validator("memory_size")
     @classmethod
@@ -70,5 +81,8 @@ class NetworkSettings(Settings):
     """Recurrent memory; null means none."""
     goal_conditioning_type: ConditioningType = ConditioningType.HYPER
     """How goal observations act; without one it has no effect."""
+    padding_norm: NonNegativeFloat = 0.0
+    """Norm of an entity's features below which it counts as padding; 0 means that all are zero. The original
+    took 0.1. Affects only observations of variable length."""
     deterministic: Bool = False
     """Whether the most probable action is taken instead of a sample, in training too."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from mlagents.algorithms.ppo_trainer import PPOTrainer
+from mlagents.algorithms.trainer import BehaviorTrainer
 from mlagents.export import ExportError
-from mlagents.export.from_network import export_network
 from mlagents.monitoring.stats import StatsAggregationMethod, StatsReporter
 from mlagents.run.checkpoint_file import Checkpoint, first_reason, load_checkpoint, save_checkpoint
 from mlagents.run.checkpoint_keeper import CheckpointKeeper
@@ -26,7 +25,7 @@ class BehaviorRun:
         trainer: what learns.
         reporter: takes its statistics.
         folder: results folder of the run.
-        parameters: names of the environment parameters.
+        lessons: number of the present lesson by environment parameter; kept up to date by its owner.
 
     Attributes:
         first_step: step at which this run began, above 0 when it was resumed.
@@ -36,10 +35,10 @@ class BehaviorRun:
 
     def __init__(
         self,
-        trainer: PPOTrainer,
+        trainer: BehaviorTrainer,
         reporter: StatsReporter,
         folder: ResultsFolder,
-        parameters: Sequence[str] = (),
+        lessons: Mapping[str, int] | None = None,
     ) -> None:
         self.trainer = trainer
         self.name = trainer.behavior
@@ -47,7 +46,7 @@ class BehaviorRun:
         self.mean_return: float | None = None
         self.save_id = -1
         self._folder = folder
-        self._parameters = parameters
+        self._lessons = lessons or {}
         self.first_step = 0
         settings = trainer.settings
         self._summary_freq = settings.summary_freq
@@ -73,26 +72,41 @@ class BehaviorRun:
         while self.next_summary <= self.trainer.step:
             label = self.next_summary
             self.next_summary += self._summary_freq
-        self._collect_episodes()
+        self.collect_episodes()
         reporter = self.reporter
-        for name in self._parameters:
-            reporter.set_stat(f"Environment/Lesson Number/{name}", 0.0)  # numbers and samplers: one lesson
+        for name, number in self._lessons.items():
+            reporter.set_stat(f"Environment/Lesson Number/{name}", float(number))
         reporter.set_stat("Is Training", float(self.trainer.learns_at(label)))
         reporter.set_stat("Step", float(label))
         reporter.write_stats(label)
 
-    def _collect_episodes(self) -> None:
-        returns, lengths = self.trainer.collector.take_finished()
+    @property
+    def fraction_done(self) -> float:
+        """Steps done, as a fraction of ``max_steps``."""
+        return self.trainer.step / self.trainer.settings.max_steps
+
+    @property
+    def rating(self) -> float | None:
+        """Rating in self-play, None without it."""
+        return None
+
+    def collect_episodes(self) -> list[float]:
+        """Take the episodes that ended since the last call into the statistics.
+
+        Returns:
+            Their returns.
+        """
+        returns, lengths, rewards = self.trainer.take_episodes()
+        for name, sums in rewards.items():
+            self.reporter.add_stats(f"Policy/{name.capitalize()} Reward", sums)
         if not returns:
-            return
+            return returns
         self._recent_returns.extend(returns)
         self.mean_return = sum(self._recent_returns) / len(self._recent_returns)
         histogram = StatsAggregationMethod.HISTOGRAM
         self.reporter.add_stats("Environment/Cumulative Reward", returns, histogram)
         self.reporter.add_stats("Environment/Episode Length", lengths)
-        for name, signal in self.trainer.signals.items():
-            scaled = [signal.strength * value for value in returns]
-            self.reporter.add_stats(f"Policy/{name.capitalize()} Reward", scaled)
+        return returns
 
     def is_checkpoint_due(self) -> bool:
         """Whether the step has reached the next multiple of ``checkpoint_interval``."""
@@ -110,7 +124,7 @@ class BehaviorRun:
 
     def save_numbered(self) -> None:
         """Write a numbered checkpoint with its model, and delete the oldest beyond the limit."""
-        self._collect_episodes()
+        self.collect_episodes()
         step = self.trainer.step
         while self.next_checkpoint <= step:
             self.next_checkpoint += self._checkpoint_interval
@@ -133,7 +147,7 @@ class BehaviorRun:
     def export(self, path: Path) -> None:
         """Export the policy as ONNX; a failure is reported and costs nothing else."""
         try:
-            export_network(self.trainer.network, self.trainer.encoder, path)
+            self.trainer.export(path)
         except ExportError as error:
             _LOGGER.error("The model %s was not exported: %s", path, error)
 

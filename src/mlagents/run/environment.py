@@ -1,18 +1,17 @@
-"""The environment of a run: built from its options, with the side channels that carry its settings."""
+"""The environments of a run: built from its options, in this process or in others."""
 
 from __future__ import annotations
 
-import json
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
 
+from mlagents.run.channels import RunChannels
 from mlagents.run.results_folder import ResultsFolder
-from mlagents.settings import RunOptions
-from mlagents.settings.parameters import (
-    ConstantParameters,
-    GaussianParameters,
-    MultiRangeUniformParameters,
-    SamplerSettings,
-    UniformParameters,
-)
+from mlagents.sampling.pool import RestartQuota, WorkerPool
+from mlagents.sampling.process_worker import ProcessWorker
+from mlagents.sampling.worker import EnvironmentWorker, InlineWorker, blaming
+from mlagents.settings import RunOptions, TrainerConfigError
 from mlagents.settings.sections import EnvironmentSettings
 from mlagents_envs.base_env import BaseEnv
 from mlagents_envs.logging_util import get_logger
@@ -22,111 +21,135 @@ from mlagents_envs.registry import (
     known_environments,
     make_environment,
 )
-from mlagents_envs.side_channel.engine_configuration_channel import EngineConfigurationChannel
-from mlagents_envs.side_channel.environment_parameters_channel import EnvironmentParametersChannel
-from mlagents_envs.side_channel.stats_side_channel import StatsSideChannel
+from mlagents_envs.side_channel.side_channel import SideChannel
 
 _LOGGER = get_logger(__name__)
 
 
-class RunChannels:
-    """The side channels that a run talks through.
-
-    Args:
-        options: engine settings and environment parameters to send at the first reset.
-        seed: seed of the run, from which samplers without one derive theirs.
-
-    Attributes:
-        names: environment parameters.
-        definitions: what is sent of them, as text, to tell whether an environment knows it already.
-    """
-
-    def __init__(self, options: RunOptions, seed: int) -> None:
-        self.engine = EngineConfigurationChannel()
-        self.parameters = EnvironmentParametersChannel()
-        self.stats = StatsSideChannel()
-        engine = options.engine_settings
-        self.engine.set_configuration_parameters(
-            width=engine.width,
-            height=engine.height,
-            quality_level=engine.quality_level,
-            time_scale=engine.time_scale,
-            target_frame_rate=engine.target_frame_rate,
-            capture_frame_rate=engine.capture_frame_rate,
-        )
-        parameters = options.with_sampler_seeds(seed).environment_parameters or {}
-        self.names = list(parameters)
-        self.definitions = json.dumps({name: p.model_dump(mode="json") for name, p in parameters.items()})
-        for name, parameter in parameters.items():
-            self.send_parameter(name, parameter.curriculum[0].value)
-
-    def send_parameter(self, name: str, sampler: SamplerSettings) -> None:
-        """Queue the definition of one environment parameter."""
-        parameters = sampler.sampler_parameters
-        match parameters:
-            case ConstantParameters():
-                self.parameters.set_float_parameter(name, parameters.value)
-            case UniformParameters():
-                self.parameters.set_uniform_sampler_parameters(
-                    name, parameters.min_value, parameters.max_value, parameters.seed
-                )
-            case GaussianParameters():
-                self.parameters.set_gaussian_sampler_parameters(
-                    name, parameters.mean, parameters.st_dev, parameters.seed
-                )
-            case MultiRangeUniformParameters():
-                intervals = [(low, high) for low, high in parameters.intervals]
-                self.parameters.set_multirangeuniform_sampler_parameters(name, intervals, parameters.seed)
-
-    def forget_parameters(self) -> None:
-        """Do not send the parameters: the environment knows them already."""
-        self.parameters.message_queue.clear()
-
-
-def build_environment(
+def make_pool(
     options: RunOptions,
     seed: int,
     channels: RunChannels,
     folder: ResultsFolder,
-    factory: EnvironmentFactory | None = None,
-) -> BaseEnv:
-    """The environment that the options name, or that a factory builds.
+    on_restart: Callable[[int], None],
+    given: BaseEnv | EnvironmentFactory | None = None,
+) -> WorkerPool:
+    """The environments that the options name, or that were given.
 
-    Without a name it is a game that somebody else starts, such as the editor of a game engine: the run
-    waits for it.
+    One environment runs in this process, several in processes of their own.
 
     Args:
-        options: environment and engine settings.
-        seed: seed of the environment.
-        channels: side channels of the run.
-        folder: results folder; games write their log there.
-        factory: builds the environment instead.
+        options: everything that the run is told.
+        seed: seed of the first environment; those of the others follow it.
+        channels: makes the side channels of each.
+        folder: results folder; games write their logs there.
+        on_restart: called with the index of an environment that is started again.
+        given: an environment to use instead, or what builds it.
+
+    Raises:
+        TrainerConfigError: several environments are asked for, but cannot be made.
+        UnityEnvironmentException: the environment is unknown or cannot be started.
+        UnityTimeOutException: nothing connected in time.
+    """
+    settings = options.env_settings
+    if isinstance(given, BaseEnv):
+        return _pool_of_one(options, given)
+    if settings.num_envs > 1 and settings.env_path is None and given is None:
+        raise TrainerConfigError(
+            f"num_envs is {settings.num_envs}, but no environment is named, and there is only one editor; "
+            "name an executable or a built-in environment with --env"
+        )
+    make = _WorkerMaker(options, seed, channels, folder, given)
+    quota = RestartQuota(
+        settings.max_lifetime_restarts, settings.restarts_rate_limit_n, settings.restarts_rate_limit_period_s
+    )
+    return WorkerPool(make, settings.num_envs, quota, on_restart)
+
+
+def _pool_of_one(options: RunOptions, environment: BaseEnv) -> WorkerPool:
+    if options.environment_parameters:
+        _LOGGER.warning(
+            "environment_parameters have no effect on an environment that was built before; give the run a "
+            "factory instead."
+        )
+    if options.env_settings.num_envs > 1:
+        raise TrainerConfigError(
+            f"num_envs is {options.env_settings.num_envs}, but the environment was built before; give the "
+            "run a factory instead, or set num_envs to 1"
+        )
+    name = type(environment).__name__
+    return WorkerPool(lambda index: InlineWorker(environment, name, index), 1, RestartQuota(lifetime=0))
+
+
+class _WorkerMaker:
+    """Makes the worker of an index, also when it is made again."""
+
+    def __init__(
+        self,
+        options: RunOptions,
+        seed: int,
+        channels: RunChannels,
+        folder: ResultsFolder,
+        factory: EnvironmentFactory | None,
+    ) -> None:
+        self._options = options
+        self._seed = seed
+        self._channels = channels
+        self._logs = str(folder.logs.resolve())
+        self._factory = factory
+        self._name = options.env_settings.env_path or "given"
+
+    def __call__(self, index: int) -> EnvironmentWorker:
+        settings = self._options.env_settings
+        channels = self._channels.open(index)
+        build = functools.partial(
+            build_environment, settings.env_path, self._environment_options(index), self._factory
+        )
+        if settings.num_envs > 1:
+            return ProcessWorker(build, self._name, index, channels, settings.timeout_wait)
+        if settings.env_path is None and self._factory is None:
+            _LOGGER.info(
+                "No environment is named, so the run waits %d s for a game: press Play in the editor, or "
+                "name an environment with --env (built in: %s).",
+                settings.timeout_wait,
+                ", ".join(known_environments()),
+            )
+        with blaming(self._name, "be built"):
+            return InlineWorker(build(channels), self._name, index)
+
+    def _environment_options(self, index: int) -> EnvironmentOptions:
+        settings, engine = self._options.env_settings, self._options.engine_settings
+        usual_port = settings.base_port == EnvironmentSettings().base_port
+        return EnvironmentOptions(
+            seed=(self._seed + index) % 2**31,
+            worker_id=index,
+            num_areas=settings.num_areas,
+            environment_args=tuple(settings.env_args or ()),
+            timeout_wait=settings.timeout_wait,
+            base_port=None if usual_port else settings.base_port,
+            no_graphics=engine.no_graphics,
+            no_graphics_monitor=engine.no_graphics_monitor,
+            log_folder=self._logs,
+        )
+
+
+def build_environment(
+    env_path: str | None,
+    options: EnvironmentOptions,
+    factory: EnvironmentFactory | None,
+    channels: Sequence[SideChannel],
+) -> BaseEnv:
+    """Build one environment, in whatever process this runs.
+
+    Args:
+        env_path: name or path; None for a game that somebody else starts, such as an editor.
+        options: all about it but the channels.
+        factory: builds it instead.
+        channels: side channels that it talks through.
 
     Raises:
         UnityEnvironmentException: it is unknown or cannot be started.
         UnityTimeOutException: nothing connected in time.
     """
-    settings, engine = options.env_settings, options.engine_settings
-    usual_port = settings.base_port == EnvironmentSettings().base_port
-    environment_options = EnvironmentOptions(
-        seed=seed,
-        worker_id=0,
-        num_areas=settings.num_areas,
-        side_channels=(channels.engine, channels.parameters, channels.stats),
-        environment_args=tuple(settings.env_args or ()),
-        timeout_wait=settings.timeout_wait,
-        base_port=None if usual_port else settings.base_port,
-        no_graphics=engine.no_graphics,
-        no_graphics_monitor=engine.no_graphics_monitor,
-        log_folder=str(folder.logs.resolve()),
-    )
-    if factory is not None:
-        return factory(environment_options)
-    if settings.env_path is None:
-        _LOGGER.info(
-            "No environment is named, so the run waits %d s for a game: press Play in the editor, or name an "
-            "environment with --env (built in: %s).",
-            settings.timeout_wait,
-            ", ".join(known_environments()),
-        )
-    return make_environment(settings.env_path, environment_options)
+    options = dataclasses.replace(options, side_channels=tuple(channels))
+    return factory(options) if factory is not None else make_environment(env_path, options)

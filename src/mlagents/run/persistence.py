@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
@@ -32,12 +32,14 @@ class RunState(NamedTuple):
     Attributes:
         seed: seed of the run.
         parameters: definitions of the environment parameters that the environment knows, as text.
+        lessons: state of the lessons.
         environment: state of the environment, None where it cannot be saved.
         save_id: number of the saving.
     """
 
     seed: int
     parameters: str
+    lessons: dict[str, Any]
     environment: dict[str, Any] | None
     save_id: int = -1
 
@@ -51,16 +53,14 @@ class Persistence:
 
     Args:
         folder: results folder of the run, prepared.
-        parameters: names of the environment parameters.
         resuming: whether an earlier run is continued; its status is then read.
 
     Raises:
         TrainerError: the status of the run to resume cannot be used.
     """
 
-    def __init__(self, folder: ResultsFolder, parameters: Sequence[str], *, resuming: bool) -> None:
+    def __init__(self, folder: ResultsFolder, *, resuming: bool) -> None:
         self._folder = folder
-        self._parameters = parameters
         self._resuming = resuming
         self.status: dict[str, Any] = self._read_status() if resuming else {}
         self._save_id = 0
@@ -83,7 +83,7 @@ class Persistence:
         for behavior in behaviors.values():
             behavior.save_latest(self._save_id)
         save_checkpoint({**state._asdict(), "save_id": self._save_id}, self._folder.run_state)
-        self._write_status(behaviors)
+        self._write_status(behaviors, state.lessons["numbers"])
 
     def load_behavior(self, name: str) -> Checkpoint:
         """The latest state of a behavior of the run that is resumed.
@@ -101,6 +101,7 @@ class Persistence:
             state = RunState(
                 seed=int(saved["seed"]),
                 parameters=str(saved["parameters"]),
+                lessons=saved["lessons"],
                 environment=to_arrays(saved["environment"]),
                 save_id=int(saved["save_id"]),
             )
@@ -110,13 +111,23 @@ class Persistence:
         self._save_id = state.save_id
         return state
 
-    def saved_seed(self) -> int | None:
-        """Seed of the run that is resumed, None where it is not known."""
-        state = self.load_run_state()
-        return None if state is None else state.seed
+    def saved_lessons(self, state: RunState | None) -> dict[str, Any]:
+        """State of the lessons of the run that is resumed, from its state or else from its status."""
+        if state is not None:
+            return state.lessons
+        numbers = {
+            name: entry["lesson_num"]
+            for name, entry in self.status.items()
+            if isinstance(entry, dict) and isinstance(entry.get("lesson_num"), int)
+        }
+        return {"numbers": numbers}
 
     def write_logs(
-        self, options: RunOptions, behaviors: Mapping[str, BehaviorRun], timers: TimerStack
+        self,
+        options: RunOptions,
+        behaviors: Mapping[str, BehaviorRun],
+        lessons: Mapping[str, int],
+        timers: TimerStack,
     ) -> None:
         """Write ``configuration.yaml``, ``training_status.json`` and ``timers.json``.
 
@@ -125,14 +136,14 @@ class Persistence:
         """
         options.write_configuration(self._folder.configuration)
         if not options.checkpoint_settings.inference:
-            self._write_status(behaviors)
+            self._write_status(behaviors, lessons)
         for key, value in _versions().items():
             timers.add_metadata(key, value)
         atomic_write_text(self._folder.timers, json.dumps(timers.get_timer_tree(), indent=4))
 
-    def _write_status(self, behaviors: Mapping[str, BehaviorRun]) -> None:
+    def _write_status(self, behaviors: Mapping[str, BehaviorRun], lessons: Mapping[str, int]) -> None:
         status = {**self.status, **{name: behavior.keeper.as_json() for name, behavior in behaviors.items()}}
-        status |= {name: {"lesson_num": 0} for name in self._parameters}  # numbers and samplers: one lesson
+        status |= {name: {"lesson_num": number} for name, number in lessons.items()}
         status["metadata"] = {
             "stats_format_version": STATS_FORMAT_VERSION,
             "mlagents_version": __version__,

@@ -9,21 +9,23 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from mlagents.algorithms.ppo_trainer import PPOTrainer
+from mlagents.algorithms.registry import make_trainer
+from mlagents.curriculum.lessons import Lessons
 from mlagents.monitoring.gauges import GaugeWriter
 from mlagents.monitoring.phase_clock import ENVIRONMENT, INFERENCE, OTHER, UPDATE, PhaseClock
 from mlagents.monitoring.stats import DEFAULT_HUB, StatsHub, StatsPropertyType, StatsWriter
 from mlagents.run.behavior_run import BehaviorRun
-from mlagents.run.environment import RunChannels, build_environment
+from mlagents.run.channels import RunChannels
+from mlagents.run.environment import make_pool
 from mlagents.run.persistence import Persistence, RunState
 from mlagents.run.results_folder import ResultsFolder
 from mlagents.run.stop_signals import StopSignals
-from mlagents.sampling.worker import EnvironmentWorker, InlineWorker, StepBatch, blaming
+from mlagents.sampling.pool import WorkerPool
+from mlagents.sampling.worker import StepBatch
 from mlagents.settings import RunOptions, TrainerConfigError
-from mlagents.settings.behavior import BehaviorSettings
 from mlagents.settings.errors import EnvironmentFailure
 from mlagents.settings.memory import explaining_memory, network_and_buffer_bytes
-from mlagents_envs.base_env import ActionTuple, BaseEnv, BehaviorSpec
+from mlagents_envs.base_env import ActionTuple, BaseEnv
 from mlagents_envs.exception import UnityException
 from mlagents_envs.logging_util import get_logger
 from mlagents_envs.registry import EnvironmentFactory
@@ -69,6 +71,7 @@ class TrainingRun:
         clock: where wall time went.
         folder: the results folder.
         seed: the seed in use, also when the options leave it to chance.
+        lessons: environment parameters, and the lesson that each is in; from the start of :meth:`run` on.
     """
 
     def __init__(
@@ -138,12 +141,13 @@ class TrainingRun:
 
     def _prepare(self) -> None:
         checkpoint, configured = self.options.checkpoint_settings, self.options.env_settings.seed
-        self._persistence = Persistence(
-            self.folder, list(self.options.environment_parameters or ()), resuming=checkpoint.resume
-        )
-        if checkpoint.resume and configured == -1:  # the seed that chance chose belongs to the run
-            self.seed = self._persistence.saved_seed() or self.seed
-        self._channels = RunChannels(self.options, self.seed)
+        self._persistence = Persistence(self.folder, resuming=checkpoint.resume)
+        self._saved = self._persistence.load_run_state() if checkpoint.resume else None
+        if self._saved is not None and configured == -1:  # the seed that chance chose belongs to the run
+            self.seed = self._saved.seed
+        self.lessons = Lessons(self.options.with_sampler_seeds(self.seed).environment_parameters or {})
+        self.lessons.set_state(self._persistence.saved_lessons(self._saved))
+        self._channels = RunChannels(self.options.engine_settings, self.lessons)
 
     @property
     def is_learning(self) -> bool:
@@ -154,7 +158,9 @@ class TrainingRun:
 
     def _train(self) -> None:
         with hierarchical_timer("run_training.setup", self.timers):
-            self._worker: EnvironmentWorker = self._make_worker()
+            self._pool: WorkerPool = make_pool(
+                self.options, self.seed, self._channels, self.folder, self._forget_worker, self._environment
+            )
         try:
             with StopSignals() as signals:
                 self._begin()
@@ -167,57 +173,53 @@ class TrainingRun:
             self._rescue()
             raise
         finally:
-            self._worker.close()
+            self._pool.close()
             if self._began:
                 self._write_logs()
-
-    def _make_worker(self) -> EnvironmentWorker:
-        name = self.options.env_settings.env_path or "given"
-        environment = self._environment
-        if isinstance(environment, BaseEnv):
-            if self.options.environment_parameters:
-                _LOGGER.warning(
-                    "environment_parameters have no effect on an environment that was built before; give "
-                    "the run a factory instead."
-                )
-            return InlineWorker(environment, type(environment).__name__)
-        with blaming(name, "be built"):
-            environment = build_environment(
-                self.options, self.seed, self._channels, self.folder, factory=environment
-            )
-        return InlineWorker(environment, name)
 
     def _begin(self) -> None:
         """Reset the environment, or put it back to where a resumed run stopped."""
         if self.options.checkpoint_settings.resume and self._continue_exactly():
             return
-        self._worker.reset()
-        batches = self._worker.receive()
-        for batch in batches:
-            self._route(batch.behavior_id).trainer.reset_worker(batch.worker)
-        self._observe(batches)
+        self._reset()
         if self.is_learning:
             self._save_latest()
 
+    def _reset(self) -> None:
+        """Reset all environments; running episodes are forgotten."""
+        batches = self._pool.reset()
+        for batch in batches:  # a behavior that is resumed comes with episodes that are over now
+            self._route(batch.behavior_id)
+        for index in range(len(self._pool.workers)):
+            self._forget_worker(index)
+        self._observe(batches)
+        self._answered = list(range(len(self._pool.workers)))
+
+    def _forget_worker(self, index: int) -> None:
+        """Forget the running episodes of an environment."""
+        for behavior in self.behaviors.values():
+            behavior.trainer.reset_worker(index)
+
     def _continue_exactly(self) -> bool:
         """Restore the environment to the moment of the last saving; False where that is not possible."""
-        saved = self._persistence.load_run_state()
+        saved = self._saved
         if saved is None or saved.environment is None:
             return False
         try:
-            if not self._worker.set_state(saved.environment):
+            if not self._pool.set_state(saved.environment):
                 return False
         except (UnityException, EnvironmentFailure) as error:  # another number of areas, another version
             _LOGGER.warning("The environment is reset, because its saved state does not fit: %s", error)
             return False
         if saved.parameters == self._channels.definitions:
             self._channels.forget_parameters()  # sent before; again would restart their samplers
-        for behavior_id in self._worker.behavior_specs():
+        for behavior_id in self._pool.behavior_specs():
             self._route(behavior_id)
+        self._answered = list(range(len(self._pool.workers)))
         return all(behavior.save_id == saved.save_id for behavior in self.behaviors.values())
 
     def _loop(self, signals: StopSignals) -> None:
-        clock, worker = self.clock, self._worker
+        clock, pool = self.clock, self._pool
         while True:
             self._learn()
             self._housekeeping()
@@ -227,17 +229,30 @@ class TrainingRun:
             clock.switch(INFERENCE)
             actions = self._act()
             clock.switch(ENVIRONMENT)
-            worker.submit(actions.get(worker.index, {}))
-            batches = worker.receive()
+            pool.submit(actions, self._answered)
+            batches, self._answered = pool.receive()
             clock.switch(OTHER)
             self._observe(batches)
+            if not self.lessons.is_over:
+                self._teach()
+
+    def _teach(self) -> None:
+        """Begin the next lessons where the present ones are passed."""
+        for behavior in self.behaviors.values():
+            self.lessons.add_returns(behavior.name, behavior.collect_episodes())
+        change = self.lessons.advance(self.behaviors)
+        for name in change.parameters:
+            self._channels.send_parameter(name)
+        if change.must_reset:
+            self._reset()
 
     def _observe(self, batches: list[StepBatch]) -> None:
         for batch in batches:
             behavior = self._routes.get(batch.behavior_id) or self._route(batch.behavior_id)
             behavior.trainer.observe(batch)
-        if self._channels.stats.stats:
-            self._take_environment_stats()
+        for key, value, aggregation in self._channels.take_stats():
+            for behavior in self.behaviors.values():
+                behavior.reporter.add_stat(key, value, aggregation)
 
     def _act(self) -> dict[int, dict[str, ActionTuple]]:
         """Actions by worker and behavior id."""
@@ -288,12 +303,6 @@ class TrainingRun:
             return False
         return not any(behavior.trainer.is_training for behavior in self.behaviors.values())
 
-    def _take_environment_stats(self) -> None:
-        for key, values in self._channels.stats.get_and_reset_stats().items():
-            for value, aggregation in values:
-                for behavior in self.behaviors.values():
-                    behavior.reporter.add_stat(key, value, aggregation)
-
     # -- behaviors -------------------------------------------------------------------------------------
 
     def _route(self, behavior_id: str) -> BehaviorRun:
@@ -308,12 +317,12 @@ class TrainingRun:
     def _make_behavior(self, name: str, behavior_id: str) -> BehaviorRun:
         self.folder.check_behavior_name(name)
         settings = self.options.behavior(name)
-        spec = self._worker.behavior_specs()[behavior_id]
-        with explaining_memory(name, _needed_bytes(settings, spec, self._device)):
-            trainer = PPOTrainer(
+        spec = self._pool.behavior_specs()[behavior_id]
+        with explaining_memory(name, network_and_buffer_bytes(settings, spec, device=self._device)):
+            trainer = make_trainer(
                 name, spec, settings, seed=self.seed, device=self._device, learning=self.is_learning
             )
-        behavior = BehaviorRun(trainer, self._hub.reporter(name), self.folder, self._channels.names)
+        behavior = BehaviorRun(trainer, self._hub.reporter(name), self.folder, self.lessons.numbers)
         if self._persistence.knows(name):
             behavior.restore(self._persistence.load_behavior(name))
             behavior.keeper.restore(self._persistence.status.get(name, {}))
@@ -334,9 +343,10 @@ class TrainingRun:
     # -- saving ----------------------------------------------------------------------------------------
 
     def _save_latest(self, *, with_environment: bool = True) -> None:
-        environment = self._worker.get_state() if with_environment else None
+        environment = self._pool.get_state() if with_environment else None
         self._persistence.save_latest(
-            self.behaviors, RunState(self.seed, self._channels.definitions, environment)
+            self.behaviors,
+            RunState(self.seed, self._channels.definitions, self.lessons.get_state(), environment),
         )
         self._last_save = time.monotonic()
 
@@ -363,16 +373,9 @@ class TrainingRun:
         self.clock.pour_into(self.timers.get_root())
         try:
             options = self.options.with_sampler_seeds(self.seed)
-            self._persistence.write_logs(options, self.behaviors, self.timers)
+            self._persistence.write_logs(options, self.behaviors, self.lessons.numbers, self.timers)
         except OSError as error:
             _LOGGER.error("The logs in %s could not be written: %s", self.folder.logs, error)
-
-
-def _needed_bytes(settings: BehaviorSettings, spec: BehaviorSpec, device: str) -> int:
-    """Memory that the trainer of a behavior takes at least."""
-    observations = sum(int(np.prod(observation.shape)) for observation in spec.observation_specs)
-    actions = spec.action_spec.continuous_size + sum(spec.action_spec.discrete_branches)
-    return network_and_buffer_bytes(settings, observations, actions, device=device)
 
 
 def _choose_device(device: str | None) -> str:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from mlagents.experience.replay import ReplayStore
 from mlagents.experience.store import RolloutStore
-from mlagents.sampling.slots import SlotTable
+from mlagents.sampling.slots import SlotTable, describe_agent
+from mlagents.sampling.worker import StepBatch
 from mlagents_envs.base_env import BehaviorSpec
 from mlagents_envs.exception import UnityObservationException
 
 
 def check_observations(
-    behavior: str, spec: BehaviorSpec, store: RolloutStore, slots: SlotTable, rows: slice
+    behavior: str,
+    spec: BehaviorSpec,
+    store: RolloutStore | ReplayStore,
+    slots: SlotTable,
+    rows: slice | NDArray[np.int64],
 ) -> None:
     """Check that the observations of ``rows`` are finite.
 
@@ -25,8 +34,8 @@ def check_observations(
     Raises:
         UnityObservationException: names behavior, agent, sensor and index of the first that is not.
     """
-    for sensor, column in zip(spec.observation_specs, store.observations, strict=True):
-        bad = np.argwhere(~np.isfinite(column[rows]))
+    for sensor, column in zip(spec.observation_specs, store.raw_observations(rows), strict=True):
+        bad = _places_not_finite(column)
         if len(bad):
             row, *index = bad[0].tolist()
             agent = slots.describe(int(store.agent_slot[rows][row]))
@@ -52,18 +61,58 @@ def check_experience(behavior: str, spec: BehaviorSpec, store: RolloutStore, slo
     bad_rows = np.flatnonzero(~np.isfinite(store.rewards[:used]) & store.complete[:used])
     if len(bad_rows):
         agent = slots.describe(int(store.agent_slot[bad_rows[0]]))
-        raise UnityObservationException(
-            f"A reward of the behavior {behavior} is NaN or infinite: {agent}. "
-            "Check what the environment adds to its reward."
-        )
+        raise _reward_error(behavior, agent)
     check_observations(behavior, spec, store, slots, slice(0, used))
-    for sensor, column in zip(spec.observation_specs, store.bootstrap_observations, strict=True):
-        bad = np.argwhere(~np.isfinite(column[: store.num_bootstrap]))
+    for sensor, column in zip(spec.observation_specs, store.raw_final_observations(), strict=True):
+        bad = _places_not_finite(column)
         if len(bad):
             number, *index = bad[0].tolist()
             row = np.flatnonzero(store.bootstrap_row[:used] == number)[0]
             agent = slots.describe(int(store.agent_slot[row]))
             raise _observation_error("A final observation", behavior, agent, sensor.name, index)
+
+
+def check_batch(behavior: str, spec: BehaviorSpec, batch: StepBatch) -> None:
+    """Check that everything agents reported is finite, before any of it is kept.
+
+    Args:
+        behavior: name for the message.
+        spec: names of the sensors.
+        batch: what they reported.
+
+    Raises:
+        UnityObservationException: names behavior and agent, for observations also sensor and index.
+    """
+    for what, steps in (("A final observation", batch.terminal), ("An observation", batch.decision)):
+        if not len(steps.agent_id):
+            continue
+        rewards = steps.reward + steps.group_reward
+        if not np.isfinite(rewards).all():
+            agent = _agent_of(batch, steps.agent_id, int(np.argmin(np.isfinite(rewards))))
+            raise _reward_error(behavior, agent)
+        for sensor, column in zip(spec.observation_specs, steps.obs, strict=True):
+            if not np.isfinite(column).all():
+                row, *index = _places_not_finite(column)[0].tolist()
+                agent = _agent_of(batch, steps.agent_id, row)
+                raise _observation_error(what, behavior, agent, sensor.name, index)
+
+
+def _agent_of(batch: StepBatch, agent_id: NDArray[np.int32], row: int) -> str:
+    return describe_agent(int(agent_id[row]), batch.behavior_id, batch.worker)
+
+
+def _places_not_finite(column: NDArray[Any]) -> NDArray[np.int64]:
+    """Row and index of each number that is NaN or infinite, int64 ``[n, dimensions]``."""
+    if column.dtype == np.uint8:  # an image that is kept as bytes
+        return np.empty((0, column.ndim), dtype=np.int64)
+    return np.argwhere(~np.isfinite(column))
+
+
+def _reward_error(behavior: str, agent: str) -> UnityObservationException:
+    return UnityObservationException(
+        f"A reward of the behavior {behavior} is NaN or infinite: {agent}. "
+        "Check what the environment adds to its reward."
+    )
 
 
 def _observation_error(

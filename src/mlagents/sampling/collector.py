@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlagents.experience.replay import ReplayStore
 from mlagents.experience.store import RolloutStore
 from mlagents.sampling.slots import SlotTable
 from mlagents.sampling.worker import StepBatch
@@ -29,7 +30,7 @@ class Collector:
         episodes: episodes that ended so far.
     """
 
-    def __init__(self, store: RolloutStore, time_horizon: int) -> None:
+    def __init__(self, store: RolloutStore | ReplayStore, time_horizon: int) -> None:
         self.store = store
         self.time_horizon = time_horizon
         self.slots = SlotTable()
@@ -64,6 +65,8 @@ class Collector:
         if len(decision.agent_id):
             slots = self._lookup(batch, "decision", decision.agent_id)
             first = self.store.append(decision.obs, slots, decision.group_id, self._tick)
+            if len(self.store.lost_slots):
+                self._forget_lost()
             self._continue_episodes(slots, decision.reward + decision.group_reward, first)
         return first
 
@@ -76,11 +79,25 @@ class Collector:
         self._begin(slots)
         self.open_row[slots] = _NONE
 
-    def keep_incomplete(self) -> None:
-        """Empty the store after an update; open rows survive at its front."""
-        moved = self.store.keep_incomplete()
+    def _forget_lost(self) -> None:
+        """Let agents whose open rows were overwritten begin anew."""
+        slots = self.store.lost_slots
+        self.store.lost_slots = slots[:0]
+        self._begin(slots)
+        self.open_row[slots] = _NONE
+
+    def keep_unready(self) -> NDArray[np.int64]:
+        """Empty the store after an update; rows that were not ready survive at its front.
+
+        Returns:
+            New row of each old row, see :meth:`RolloutStore.keep_unready`.
+        """
+        store = self.store
+        assert isinstance(store, RolloutStore)
+        moved = store.keep_unready()
         self.open_row = moved[self.open_row]
-        self._segment_length[:] = 0
+        self._segment_length %= store.sequence_length
+        return moved
 
     def take_finished(self) -> tuple[list[float], list[int]]:
         """Returns and lengths of the episodes that ended since the last call."""
@@ -111,9 +128,11 @@ class Collector:
         store.complete[rows] = True
         store.num_complete += len(rows)
         cut = interrupted[known]
-        if cut.any():
-            finals = [observation[known][cut] for observation in final_observations]
-            store.add_bootstrap(finals, rows[cut])
+        store.done[rows] = ~cut
+        kept = np.ones_like(cut) if store.keeps_all_ends else cut
+        if kept.any():
+            finals = [observation[known][kept] for observation in final_observations]
+            store.add_bootstrap(finals, rows[kept])
         self._episode_return[slots] += rewards[known]
         self._episode_length[slots] += 1
         self.finished_returns += self._episode_return[slots].tolist()
@@ -130,6 +149,7 @@ class Collector:
         new_rows = np.arange(first_new_row, first_new_row + len(slots))
         running = previous != _NONE
         if not running.all():
+            store.begins[new_rows[~running]] = True
             previous, continuing, rewards = previous[running], slots[running], rewards[running]
             following = new_rows[running]
         else:

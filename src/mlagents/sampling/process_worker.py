@@ -58,8 +58,8 @@ class ProcessWorker:
         build: makes the environment, given the side channels that it talks through; pickled by value.
         name: what the environment is called in messages.
         index: index of the worker.
-        channels: the trainer's side channels. What they have queued goes to the worker with the next step
-            or reset (see :meth:`queue_messages`); what the worker says is handed to them.
+        channels: the trainer's side channels of this worker. What they have queued goes to it with the next
+            step or reset; what the worker says is handed to them.
         timeout: longest time that a start, reset or step may take, seconds.
     """
 
@@ -77,7 +77,6 @@ class ProcessWorker:
         self._timeout = timeout
         self._specs: dict[str, BehaviorSpec] = {}
         self._columns: dict[str, SharedColumns] = {}
-        self._outbox: list[tuple[int, bytes]] = []
         self._deadline = time.monotonic() + timeout
         context = multiprocessing.get_context("spawn")
         self.connection: Connection
@@ -108,13 +107,9 @@ class ProcessWorker:
         """Process id of the worker."""
         return self._process.pid
 
-    def queue_messages(self, messages: Sequence[tuple[int, bytes]]) -> None:
-        """Send side-channel messages with the next step or reset, as (index of the channel, payload)."""
-        self._outbox += messages
-
     def reset(self) -> None:
         """Start a reset, which may still have to wait for the environment to be built."""
-        self._send("reset", self._take_outbox())
+        self._send("reset", self._take_messages())
 
     def submit(self, actions: Mapping[str, ActionTuple]) -> None:
         """Start a step with actions by behavior id; agents without actions get zeros."""
@@ -122,7 +117,7 @@ class ProcessWorker:
             behavior_id: self._columns[behavior_id].write_actions(action)
             for behavior_id, action in actions.items()
         }
-        self._send("step", counts, self._take_outbox())
+        self._send("step", counts, self._take_messages())
 
     def receive(self) -> list[StepBatch]:
         """Wait for the running reset or step, and return what happened, one batch per behavior.
@@ -233,9 +228,14 @@ class ProcessWorker:
             raise EnvironmentFailure(self._name, doing, cause) from cause
         raise WorkerCrash(self._index, self._name, f"answered '{kind}' where '{wanted}' was due")
 
-    def _take_outbox(self) -> list[tuple[int, bytes]]:
-        taken, self._outbox = self._outbox, []
-        return taken
+    def _take_messages(self) -> list[tuple[int, bytes]]:
+        """What the channels have queued, as (index of the channel, payload)."""
+        messages: list[tuple[int, bytes]] = []
+        for index, channel in enumerate(self._channels):
+            if channel.message_queue:
+                queue, channel.message_queue = channel.message_queue, []
+                messages += [(index, bytes(message)) for message in queue]
+        return messages
 
     def _grow(self, behavior_id: str, spec: BehaviorSpec, rows: int) -> None:
         """Give a behavior a block for at least ``rows`` agents, twice as many as before."""

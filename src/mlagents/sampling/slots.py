@@ -54,7 +54,7 @@ class SlotTable:
         for (behavior_id, worker), known in self._slots.items():
             for agent, its_slot in known.items():
                 if its_slot == slot:
-                    return f"agent {agent} of {behavior_id} in environment {worker}"
+                    return describe_agent(agent, behavior_id, worker)
         return "an unknown agent"
 
     def slots_of_worker(self, worker: int) -> NDArray[np.int64]:
@@ -80,3 +80,8 @@ class SlotTable:
             for behavior_id, worker, agents, slots in state["slots"]
         }
         self._last = {}
+
+
+def describe_agent(agent: int, behavior_id: str, worker: int) -> str:
+    """An agent, for messages."""
+    return f"agent {agent} of {behavior_id} in environment {worker}"

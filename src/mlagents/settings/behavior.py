@@ -7,14 +7,15 @@ from typing import Any, ClassVar
 
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
+from mlagents.imitation.alignment import DemonstrationAlignment
 from mlagents.networks.settings import NetworkSettings
 from mlagents.settings.base import Settings, validate_entries
 from mlagents.settings.registry import (
     REWARD_SIGNAL_SETTINGS,
-    TRAINER_SETTINGS,
     UNAVAILABLE_REWARD_SIGNALS,
-    UNAVAILABLE_TRAINERS,
     missing_name_text,
+    missing_trainer_text,
+    trainer_settings,
 )
 from mlagents.settings.types import (
     Bool,
@@ -60,6 +61,8 @@ class BehavioralCloningSettings(Settings):
 
     demo_path: Text
     """Demonstration file, or a folder of them."""
+    demo_alignment: DemonstrationAlignment = DemonstrationAlignment.AUTO
+    """To which observation a recorded action belongs; found out per file by default."""
     steps: NonNegativeInt = 0
     """Steps over which imitation fades out, trainer steps; 0 means never."""
     strength: NonNegativeFloat = 1.0
@@ -122,14 +125,14 @@ class BehaviorSettings(Settings):
     @field_validator("trainer_type")
     @classmethod
     def _known_trainer(cls, value: str) -> str:
-        if value not in TRAINER_SETTINGS:
-            raise problem(missing_name_text(value, TRAINER_SETTINGS, UNAVAILABLE_TRAINERS, "trainer"))
+        if trainer_settings(value) is None:
+            raise problem(missing_trainer_text(value))
         return value
 
     @field_validator("hyperparameters", mode="before")
     @classmethod
     def _of_trainer(cls, value: object, info: ValidationInfo) -> object:
-        settings_class = TRAINER_SETTINGS.get(info.data.get("trainer_type", ""))
+        settings_class = trainer_settings(info.data.get("trainer_type", ""))
         if settings_class is None:  # reported at trainer_type
             return Settings()
         return settings_class.model_validate(value, context=info.context)

@@ -43,29 +43,8 @@ def contradictions(options: RunOptions) -> Iterator[Problem]:
 def unavailable(options: RunOptions) -> Iterator[Problem]:
     """Settings that are correct, but that this version cannot act on."""
     for location, behavior in _behaviors(options):
-        if getattr(behavior.hyperparameters, "shared_critic", False):
-            yield Problem(
-                (*location, "hyperparameters", "shared_critic"), f"a shared critic is {NOT_YET}", True
-            )
-        if behavior.network_settings.memory is not None:
-            yield Problem((*location, "network_settings", "memory"), f"recurrent memory is {NOT_YET}")
         if behavior.self_play is not None:
             yield Problem((*location, "self_play"), f"self-play is {NOT_YET}")
-        if behavior.behavioral_cloning is not None:
-            yield Problem((*location, "behavioral_cloning"), f"behavioral cloning is {NOT_YET}")
-    for name, parameter in (options.environment_parameters or {}).items():
-        if len(parameter.curriculum) > 1:
-            yield Problem(
-                ("environment_parameters", name, "curriculum"),
-                f"a curriculum of several lessons is {NOT_YET}; use a number or a sampler",
-            )
-    if options.env_settings.num_envs > 1:
-        yield Problem(
-            ("env_settings", "num_envs"),
-            f"several environments side by side are {NOT_YET}; more training areas (--num-areas) give "
-            "more agents",
-            options.env_settings.num_envs,
-        )
 
 
 def doubts(options: RunOptions) -> Iterator[Problem]:

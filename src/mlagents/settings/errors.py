@@ -10,6 +10,10 @@ class TrainerConfigError(Exception):
     """The configuration cannot be used. The message is for the user: one line per problem."""
 
 
+class CurriculumConfigError(TrainerConfigError):
+    """A curriculum file of an earlier version does not fit together."""
+
+
 class TrainerConfigWarning(UserWarning):
     """The configuration can be used, although part of it is ignored or probably not meant."""
 

@@ -11,10 +11,12 @@ from pydantic import ValidationError
 
 from mlagents.settings.base import DROP_UNKNOWN
 from mlagents.settings.checks import contradictions, doubts, unavailable
-from mlagents.settings.errors import TrainerConfigError, TrainerConfigWarning
+from mlagents.settings.errors import TrainerConfigWarning
+from mlagents.settings.legacy import Generation, add_curriculum, add_samplers, translated_lines, upgrade
+from mlagents.settings.legacy_parameters import read_curriculum
 from mlagents.settings.problems import Origin, Problem, problems_of
 from mlagents.settings.run_options import RunOptions
-from mlagents.settings.yaml_file import Location, read_yaml_file
+from mlagents.settings.yaml_file import Location, YamlFile, read_yaml_file
 
 
 def warn(text: str) -> None:
@@ -28,8 +30,38 @@ def load_run_options(path: str) -> RunOptions:
     Raises:
         TrainerConfigError: the file cannot be read, or cannot be used.
     """
-    file = read_yaml_file(path)
+    file = read_configuration(path)
     return build_run_options(file.data, Origin(path, file.lines))
+
+
+def read_configuration(path: str, *, curriculum: str | None = None, sampler: str | None = None) -> YamlFile:
+    """Read a configuration of any generation; an old one is converted, with warnings that say so.
+
+    Args:
+        path: the configuration.
+        curriculum: old curriculum file, or folder of them, to merge in.
+        sampler: old sampler file to merge in.
+
+    Returns:
+        The map in the present schema; its lines are those of the values in the old file.
+
+    Raises:
+        TrainerConfigError: a file cannot be read or converted.
+    """
+    file = read_yaml_file(path)
+    result = upgrade(file.data, path)
+    if result.generation is not Generation.CURRENT:
+        warn(
+            f"{path} has the format of {result.generation}; it is converted in memory. Write the present "
+            f"form with: mlagents-upgrade-config {path} NEW.yaml"
+        )
+    if curriculum is not None:
+        add_curriculum(result, read_curriculum(curriculum), curriculum)
+    if sampler is not None:
+        add_samplers(result, read_yaml_file(sampler).data, sampler)
+    for note in result.notes:
+        warn(note)
+    return YamlFile(path, result.data, translated_lines(file.lines, result.moved))
 
 
 def build_run_options(data: Mapping[str, Any], origin: Origin | None = None) -> RunOptions:
@@ -44,7 +76,6 @@ def build_run_options(data: Mapping[str, Any], origin: Origin | None = None) -> 
     """
     origin = origin or Origin()
     raw = copy.deepcopy(dict(data))
-    _refuse_old_format(raw, origin)
     _drop_framework(raw, origin)
     options = _validate(raw, origin)
     problems = [*contradictions(options), *unavailable(options)]
@@ -69,18 +100,6 @@ def _validate(data: Mapping[str, Any], origin: Origin) -> RunOptions:
     except ValidationError as error:
         # What a section with unknown keys could not report in the first pass.
         raise origin.error(problems_of(error)[0]) from None
-
-
-def _refuse_old_format(data: Mapping[str, Any], origin: Origin) -> None:
-    if "behaviors" in data:
-        return
-    for name, section in data.items():
-        if name not in RunOptions.model_fields and isinstance(section, Mapping) and "trainer" in section:
-            raise TrainerConfigError(
-                f"{origin.path or 'configuration'}: '{name}' has the format of ML-Agents 0.16 or older, "
-                "whose conversion is not available yet in this version; write it below 'behaviors:' "
-                "(config/ppo/3DBall.yaml shows the keys)"
-            )
 
 
 def _drop_framework(data: dict[str, Any], origin: Origin) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlagents.networks.settings import ConditioningType, EncoderType, NetworkSettings
 from mlagents.settings.errors import TrainerError
 
 if TYPE_CHECKING:
     from mlagents.settings.behavior import BehaviorSettings
+    from mlagents_envs.base_env import BehaviorSpec
 
 ADVICE = "Lower hidden_units, num_layers or buffer_size, or use fewer areas."
 
@@ -27,7 +30,16 @@ _SIGNS = (
 )
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _FLOAT_BYTES = 4
-_ROW_BYTES = 40  # of the columns that every experience has, whatever is observed
+_ROW_BYTES = 42  # of the columns that every experience has, whatever is observed
+_ATTENTION_WIDTH = 128
+# channels, window and stride as in mlagents.networks.encoders, which would load PyTorch; a test compares them
+_CONVOLUTIONS: dict[EncoderType, tuple[tuple[int, int, int], ...]] = {
+    EncoderType.FULLY_CONNECTED: (),
+    EncoderType.MATCH3: ((35, 3, 1), (144, 3, 1)),
+    EncoderType.SIMPLE: ((16, 8, 4), (32, 4, 2)),
+    EncoderType.NATURE_CNN: ((32, 8, 4), (64, 4, 2), (64, 3, 1)),
+    EncoderType.RESNET: ((16, 3, 2), (32, 3, 2), (32, 3, 2)),
+}
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -79,29 +91,68 @@ def explaining_memory(behavior: str, needed: int = 0) -> Iterator[None]:
         ) from error
 
 
-def network_and_buffer_bytes(
-    settings: BehaviorSettings, observation_size: int, num_actions: int, *, device: str = "cpu"
-) -> int:
+def network_and_buffer_bytes(settings: BehaviorSettings, spec: BehaviorSpec, *, device: str = "cpu") -> int:
     """Memory of the host that a behavior takes at least.
 
-    Counted are the fully connected layers of actor and critic, six times where the host learns (weights,
-    gradients and two moments of the optimiser, weights and gradients of the copy that acts), else twice; and
-    one buffer of experience.
+    Counted are the layers of actor and critic that grow with the settings, six times where the host learns
+    (weights, gradients and two moments of the optimiser, weights and gradients of the copy that acts), else
+    twice; and one buffer of experience, with images as bytes.
 
     Args:
         settings: settings of the behavior.
-        observation_size: numbers that an agent observes.
-        num_actions: continuous actions, plus choices of all discrete branches.
+        spec: its observations and actions.
         device: where the behavior learns.
     """
     network = settings.network_settings
-    width, layers = network.hidden_units, max(1, network.num_layers)
-    hidden = (observation_size + 1) * width + (layers - 1) * (width + 1) * width
-    parameters = 2 * hidden + (width + 1) * (num_actions + 1)
+    shared = bool(getattr(settings.hyperparameters, "shared_critic", False))
+    actions = spec.action_spec.continuous_size + sum(spec.action_spec.discrete_branches)
+    memory_size = network.memory.memory_size if network.memory else 0
+    encoding = memory_size // 2 if memory_size else network.hidden_units
+    bodies = 1 if shared else 2
+    parameters = bodies * _body_parameters(network, spec) + (encoding + 1) * (actions + 1)
     copies = 6 if device == "cpu" else 2
     rows = int(getattr(settings.hyperparameters, "buffer_size", 0))
-    row_bytes = _ROW_BYTES + _FLOAT_BYTES * observation_size
+    row_bytes = _ROW_BYTES + _FLOAT_BYTES * bodies * memory_size
+    for observation in spec.observation_specs:
+        row_bytes += prod(observation.shape) * (1 if len(observation.shape) == 3 else _FLOAT_BYTES)
     return copies * _FLOAT_BYTES * parameters + rows * row_bytes
+
+
+def _body_parameters(network: NetworkSettings, spec: BehaviorSpec) -> int:
+    """Weights of one body: encoders, hidden layers and memory."""
+    width = network.hidden_units
+    inputs, goals, parameters = 0, 0, 0
+    for observation in spec.observation_specs:
+        if len(observation.shape) == 1:
+            inputs += observation.shape[0]
+            if observation.observation_type.name == "GOAL_SIGNAL":
+                goals += observation.shape[0]
+        elif len(observation.shape) == 3:
+            inputs += width
+            parameters += _image_parameters(observation.shape, network.vis_encode_type, width)
+    if any(len(observation.shape) == 2 for observation in spec.observation_specs):
+        inputs += _ATTENTION_WIDTH
+    layers = [(inputs if layer == 0 else width) for layer in range(max(1, network.num_layers))]
+    parameters += sum((size + 1) * width for size in layers)
+    if goals and network.goal_conditioning_type is ConditioningType.HYPER:
+        parameters += width * width * layers[-1]  # the layer that makes the last one's weights
+    if network.memory is not None:
+        cells = network.memory.memory_size // 2
+        parameters += 4 * cells * (width + cells + 2)
+    return parameters
+
+
+def _image_parameters(shape: Sequence[int], encoder: EncoderType, width: int) -> int:
+    """Weights of the encoder of an image of shape (channels, height, width of the image)."""
+    channels, *sides = shape
+    parameters = 0
+    for outputs, window, stride in _CONVOLUTIONS[encoder]:
+        parameters += (channels * window * window + 1) * outputs
+        if encoder is EncoderType.RESNET:  # two blocks of two more
+            parameters += 4 * (outputs * window * window + 1) * outputs
+        channels = outputs
+        sides = [max(0, (side - window) // stride + 1) for side in sides]
+    return parameters + (channels * prod(sides) + 1) * width
 
 
 def machine_memory() -> int | None:

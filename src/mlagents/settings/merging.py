@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from mlagents.settings.registry import TRAINER_SETTINGS
+from mlagents.settings.registry import trainer_settings
 
 DEFAULT_TRAINER = "ppo"
 
@@ -43,7 +43,7 @@ def _merge_behavior(default: Mapping[str, Any], behavior: Mapping[str, Any]) -> 
     inherited = default.get("trainer_type", DEFAULT_TRAINER)
     trainer_type = behavior.get("trainer_type", inherited)
     hyperparameters = default.get("hyperparameters")
-    settings_class = TRAINER_SETTINGS.get(trainer_type) if isinstance(trainer_type, str) else None
+    settings_class = trainer_settings(trainer_type) if isinstance(trainer_type, str) else None
     if trainer_type != inherited and settings_class and isinstance(hyperparameters, Mapping):
         kept = {key: value for key, value in hyperparameters.items() if key in settings_class.model_fields}
         default = {**default, "hyperparameters": kept}

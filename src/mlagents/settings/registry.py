@@ -10,21 +10,46 @@ depend on what had been imported before. The modules imported here hold settings
 from __future__ import annotations
 
 from mlagents.algorithms.ppo_settings import PPOSettings
+from mlagents.rewards.curiosity_settings import CuriositySettings
 from mlagents.rewards.extrinsic import ExtrinsicSettings
+from mlagents.rewards.gail_settings import GAILSettings
+from mlagents.rewards.rnd_settings import RNDSettings
 from mlagents.settings.base import Settings
+from mlagents.settings.trainer_plugins import plugin_trainers
 from mlagents_envs.near_names import nearest
 
 TRAINER_SETTINGS: dict[str, type[Settings]] = {"ppo": PPOSettings}
-"""Hyperparameter class of every trainer type that can train."""
+"""Hyperparameter class of every built-in trainer type that can train."""
 
-REWARD_SIGNAL_SETTINGS: dict[str, type[Settings]] = {"extrinsic": ExtrinsicSettings}
+REWARD_SIGNAL_SETTINGS: dict[str, type[Settings]] = {
+    "extrinsic": ExtrinsicSettings,
+    "curiosity": CuriositySettings,
+    "rnd": RNDSettings,
+    "gail": GAILSettings,
+}
 """Settings class of every reward signal that can be used; each has gamma, strength, network_settings."""
 
 UNAVAILABLE_TRAINERS = frozenset({"sac", "poca"})
-UNAVAILABLE_REWARD_SIGNALS = frozenset({"curiosity", "gail", "rnd"})
+UNAVAILABLE_REWARD_SIGNALS: frozenset[str] = frozenset()
 
 ON_POLICY_TRAINERS = frozenset({"ppo", "poca"})
 """Trainers that learn once ``buffer_size`` experiences are there; for others that is what they remember."""
+
+
+def trainer_settings(name: str) -> type[Settings] | None:
+    """Hyperparameter class of a trainer type, built in or of a plugin; None where there is none."""
+    if name in TRAINER_SETTINGS:
+        return TRAINER_SETTINGS[name]
+    if name in UNAVAILABLE_TRAINERS:
+        return None
+    plugin = plugin_trainers().get(name)
+    return plugin.settings if plugin else None
+
+
+def missing_trainer_text(name: str) -> str:
+    """Why a trainer type cannot be used."""
+    plugins = {known: plugin.settings for known, plugin in plugin_trainers().items()}
+    return missing_name_text(name, {**plugins, **TRAINER_SETTINGS}, UNAVAILABLE_TRAINERS, "trainer")
 
 
 def missing_name_text(name: str, known: dict[str, type[Settings]], later: frozenset[str], what: str) -> str:

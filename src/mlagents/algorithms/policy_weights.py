@@ -1,0 +1,98 @@
+"""Weights and normalisers of an actor and its critic, as the parts of a checkpoint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from mlagents.networks.actor_critic import ActorCritic
+from mlagents.networks.general_actor_critic import GeneralActorCritic
+from mlagents.networks.observations import ObservationEncoder
+from mlagents.state_tree import to_arrays, to_tensors
+
+_PARTS = {
+    "actor": ("Policy", "actor"),
+    "spread of the actions": ("Policy", "log_sigma"),
+    "normalizer": ("Policy", "normalizers"),
+    "critic": ("Optimizer:critic",),
+}
+_CRITIC = "critic."
+_ACTOR = "actor."
+_LOG_SIGMA = "log_sigma"
+
+
+class PolicyWeights:
+    """Reads and writes what a policy and its critic consist of.
+
+    Args:
+        network: actor and critic.
+        encoder: its normalisers.
+    """
+
+    def __init__(self, network: ActorCritic | GeneralActorCritic, encoder: ObservationEncoder) -> None:
+        self._network = network
+        self._encoder = encoder
+
+    def get(self) -> dict[str, Any]:
+        """Weights and normalisers; the top level has the names of the original's checkpoints."""
+        state = self._network.state_dict()
+        return {
+            "Policy": {
+                "actor": _below(state, _ACTOR),
+                "log_sigma": state[_LOG_SIGMA],
+                "normalizers": self._encoder.get_state(),
+            },
+            "Optimizer:critic": _below(state, _CRITIC),
+        }
+
+    def set(self, state: dict[str, Any]) -> None:
+        """Take over weights and normalisers from a state returned by :meth:`get`.
+
+        Raises:
+            RuntimeError: weights are missing or have another shape.
+        """
+        policy = state["Policy"]
+        self._network.load_state_dict(
+            {
+                **{_ACTOR + key: value for key, value in policy["actor"].items()},
+                **{_CRITIC + key: value for key, value in state["Optimizer:critic"].items()},
+                _LOG_SIGMA: policy["log_sigma"],
+            }
+        )
+        self._encoder.set_state(to_arrays(policy["normalizers"]))
+
+    def take_over(self, state: dict[str, Any]) -> dict[str, Exception]:
+        """Take over those parts of a state that fit.
+
+        Returns:
+            For each part that does not fit, and stays as it is, why.
+        """
+        misfits: dict[str, Exception] = {}
+        mine = to_tensors(self.get())
+        for part, path in _PARTS.items():
+            try:
+                self.set(_replaced(mine, path, _at(state, path)))
+            except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
+                misfits[part] = error
+                self.set(mine)
+            mine = to_tensors(self.get())
+        return misfits
+
+
+def _below(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """Entries whose names begin with a prefix, without it."""
+    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+
+
+def _at(tree: dict[str, Any], path: tuple[str, ...]) -> Any:  # noqa: ANN401
+    """The branch of a tree at ``path``."""
+    for key in path:
+        tree = tree[key]
+    return tree
+
+
+def _replaced(tree: dict[str, Any], path: tuple[str, ...], branch: Any) -> dict[str, Any]:  # noqa: ANN401
+    """A tree with another branch at ``path``."""
+    key, *rest = path
+    return {**tree, key: branch if not rest else _replaced(tree[key], tuple(rest), branch)}

@@ -1,0 +1,1 @@
+"""Learning from demonstrations: recordings as columns, and behavioral cloning."""
