@@ -42,7 +42,12 @@ def action_of_keys(keyboard: Keyboard, sideways: bool = False) -> int:
         keyboard: the keys.
         sideways: whether Q and E step to the left and to the right.
     """
-    meanings = [(RIGHT_KEYS, TURN_RIGHT), (LEFT_KEYS, TURN_LEFT), (UP_KEYS, FORWARD), (DOWN_KEYS, BACK)]
+    meanings: list[tuple[tuple[str, ...], int]] = [
+        (RIGHT_KEYS, TURN_RIGHT),
+        (LEFT_KEYS, TURN_LEFT),
+        (UP_KEYS, FORWARD),
+        (DOWN_KEYS, BACK),
+    ]
     if sideways:
         meanings += [(("q",), STEP_LEFT), (("e",), STEP_RIGHT)]
     return next((action for keys, action in meanings if any_pressed(keyboard, keys)), STAY)

@@ -26,6 +26,8 @@ _WALL_CENTER, _WALL_HEIGHT = 0.91, 7.22
 _CROSSES = tuple((x, z) for x in (-16.55, 16.55) for z in (-16.56, 16.56))
 _STUBS_ALONG_Z = ((16.56, -42.25), (-16.44, -42.25), (16.44, 42.25), (-16.56, 42.25))
 _STUBS_ALONG_X = ((-42.25, -16.56), (-42.25, 16.44), (42.25, 16.56), (42.25, -16.44))
+_OFF_COLOR, _ON_COLOR = (0.75, 0.23, 0.15), (0.4, 0.74, 0.42)
+_AGENT_COLOR = (0.13, 0.59, 0.95)
 _SWITCH_FREEZE = Freeze.POSITION_X | Freeze.POSITION_Z | Freeze.ROTATION_X | Freeze.ROTATION_Z
 
 
@@ -44,6 +46,7 @@ def build_scene() -> Scene:
         mass=1.0,
         freeze=_SWITCH_FREEZE,
         tag=OFF_TAG,
+        color=_OFF_COLOR,
     )
     scene.add_box(
         "agent",
@@ -54,6 +57,7 @@ def build_scene() -> Scene:
         drag=2.0,
         freeze=Freeze.ROTATION,
         tag="agent",
+        color=_AGENT_COLOR,
     )
     rooms = iter(room for room in ROOMS if room not in ((0.0, 0.0, 0.0), (0.0, 0.0, 30.0)))
     for number in range(NUM_STONE_PYRAMIDS):
@@ -98,13 +102,13 @@ class PyramidsArea:
         self.agent.rotation = yaw_rotation(float(rng.randrange(360)))
         self.switch.position = _somewhere_in(switch_room, rng)
         self.switch.rotation = IDENTITY
-        self.switch.tag = OFF_TAG
+        self.switch.tag, self.switch.color = OFF_TAG, _OFF_COLOR
         for pyramid, room in zip(self.stones, stone_rooms, strict=True):
             pyramid.build(_somewhere_in(room, rng))
 
     def switch_on(self, rng: Random) -> None:
         """Let the brick pyramid appear in its room."""
-        self.switch.tag = ON_TAG
+        self.switch.tag, self.switch.color = ON_TAG, _ON_COLOR
         self.bricks.build(_somewhere_in(self._brick_room, rng))
 
     def get_state(self) -> dict[str, Any]:

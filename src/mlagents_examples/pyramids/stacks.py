@@ -32,6 +32,7 @@ def _layer(height: float, along_x: Sequence[float], along_z: Sequence[float]) ->
     return [(x, height, z) for x, z in product(along_x, along_z) if x in edges_x or z in edges_z]
 
 
+_COLORS = {"stone": (0.55, 0.55, 0.55), "block": (0.8, 0.45, 0.25), "goal": (1.0, 0.85, 0.2)}
 _BASE = _layer(0.15, (-1.34, -0.21, 1.09, 2.2), (-1.06, 0.10, 1.45, 2.62))
 
 _STONES = [
@@ -67,6 +68,7 @@ def add_pyramid(scene: Scene, name: str, cubes: Sequence[Cube], origin: Vector) 
             motion=Motion.DYNAMIC,
             mass=cube.mass,
             tag=cube.tag,
+            color=_COLORS[cube.tag],
         )
 
 
