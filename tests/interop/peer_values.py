@@ -1,12 +1,14 @@
-"""Run by the original's interpreter: values that a critic of its checkpoint gives.
+"""Run by the original's interpreter: values that the critics of its checkpoints give.
 
-usage: peer_values.py CHECKPOINT.pt SPECS.json OBSERVATIONS.npz OUT.npz
+usage: peer_values.py RESULTS SPECS.json OBSERVATIONS.npz OUT.npz
 
-SPECS.json holds, for one behavior, shapes, dimension properties and observation types, the network settings
-and the reward streams. The values of each stream are written under its name.
+SPECS.json holds, for each behavior, shapes, dimension properties and observation types, the network settings
+and the reward streams. Observations are named ``Behavior/0`` and so on; the values of each stream are written
+under ``Behavior/stream``.
 """
 
 import json
+import os
 import sys
 
 import cattr
@@ -14,13 +16,12 @@ import numpy as np
 import torch
 from mlagents.trainers.settings import NetworkSettings
 from mlagents.trainers.torch_entities.networks import ValueNetwork
+
 from mlagents_envs.base_env import DimensionProperty, ObservationSpec, ObservationType
 
 
-def main():
-    checkpoint, description, observations, out = sys.argv[1:]
-    with open(description) as file:
-        described = json.load(file)
+def evaluate(checkpoint, described, columns):
+    """Values of each stream ``[n]`` for observations ``[n, *shape]``."""
     specs = [
         ObservationSpec(tuple(shape), tuple(map(DimensionProperty, flags)), ObservationType(kind), "sensor")
         for shape, flags, kind in described["observations"]
@@ -29,15 +30,28 @@ def main():
     network = ValueNetwork(described["streams"], specs, settings)
     network.load_state_dict(torch.load(checkpoint, weights_only=True)["Optimizer:critic"])
     network.eval()
-    columns = np.load(observations)
-    tensors = [torch.from_numpy(columns[f"obs_{index}"]) for index in range(len(specs))]
+    tensors = [torch.from_numpy(column) for column in columns]
     rows = len(tensors[0])
     memory = None
     if settings.memory is not None:
         memory = torch.zeros(1, rows, settings.memory.memory_size)
     with torch.no_grad():
         values, _ = network(tensors, memories=memory, sequence_length=1)
-    np.savez(out, **{name: value.reshape(rows).numpy() for name, value in values.items()})
+    return {stream: value.reshape(rows).numpy() for stream, value in values.items()}
+
+
+def main():
+    results, descriptions, observations, out = sys.argv[1:]
+    with open(descriptions) as file:
+        described = json.load(file)
+    seen = np.load(observations)
+    found = {}
+    for name, behavior in described.items():
+        columns = [seen[f"{name}/{index}"] for index in range(len(behavior["observations"]))]
+        checkpoint = os.path.join(results, name, "checkpoint.pt")
+        for stream, values in evaluate(checkpoint, behavior, columns).items():
+            found[f"{name}/{stream}"] = values
+    np.savez(out, **found)
 
 
 if __name__ == "__main__":

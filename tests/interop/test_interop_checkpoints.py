@@ -80,7 +80,9 @@ def our_trainer(name: str, results: Path) -> PPOTrainer:
     """A trainer of ours that starts from the original's weights."""
     settings = behavior_settings(name)
     settings["network_settings"]["padding_norm"] = 0.1
-    trainer = PPOTrainer(name, BehaviorSpec(BEHAVIORS[name][0], ACTIONS), BehaviorSettings(**settings), seed=0)
+    trainer = PPOTrainer(
+        name, BehaviorSpec(BEHAVIORS[name][0], ACTIONS), BehaviorSettings(**settings), seed=0
+    )
     misfits = trainer.take_over_weights(load_checkpoint(results / name / "checkpoint.pt").state)
     # The predictors of random network distillation are laid out differently.
     assert set(misfits) <= {"network of rnd"}, misfits
@@ -96,9 +98,7 @@ def play(trainer: PPOTrainer, columns: Columns, memory: NDArray[np.float32] | No
         outputs, after = trainer.network.act(inputs, state)
     mean, *logits = np.split(outputs.numpy(), np.cumsum([2, *ACTIONS.discrete_branches])[:-1], axis=1)
     masks = np.split(columns["action_masks"], np.cumsum(ACTIONS.discrete_branches)[:-1], axis=1)
-    best = [
-        np.where(mask > 0, each, -1e8).argmax(axis=1) for each, mask in zip(logits, masks, strict=True)
-    ]
+    best = [np.where(mask > 0, each, -1e8).argmax(axis=1) for each, mask in zip(logits, masks, strict=True)]
     return {
         "deterministic_continuous_actions": np.clip(mean, -3.0, 3.0) / 3.0,
         "deterministic_discrete_actions": np.stack(best, axis=1),
@@ -132,33 +132,47 @@ def test_policies_equal_the_models_that_the_original_exported(name: str, results
             ours, theirs = found["recurrent_out"], wanted["recurrent_out"]
     print(f"{name}: largest difference {worst:.2g}")
     assert worst < TOLERANCE
-    assert np.std(np.concatenate(actions), axis=0).max() > 1e-3, "all rows are alike"
+    assert worst < 0.05 * np.std(np.concatenate(actions), axis=0).max(), "rows differ hardly more"
 
 
-@pytest.mark.parametrize("name", [name for name in BEHAVIORS if name != "Shared"])
-def test_values_equal_those_of_the_original(
-    name: str, results: Path, peer_python: Path, tmp_path: Path
-) -> None:
+VALUED = [name for name in BEHAVIORS if name != "Shared"]
+"""Behaviors whose critic is a network of its own."""
+
+
+def seen_observations(name: str) -> list[NDArray[np.float32]]:
+    return random_observations(BEHAVIORS[name][0], ROWS, np.random.default_rng(6))
+
+
+@pytest.fixture(scope="module")
+def values(results: Path, peer_python: Path) -> Columns:
+    """What the original's critics say, ``[ROWS]`` by ``Behavior/stream``."""
+    descriptions, columns = {}, {}
+    for name in VALUED:
+        specs = BEHAVIORS[name][0]
+        descriptions[name] = {
+            "observations": [
+                (spec.shape, [int(flag) for flag in spec.dimension_property], spec.observation_type.value)
+                for spec in specs
+            ],
+            "network_settings": behavior_settings(name)["network_settings"],
+            "streams": STREAMS,
+        }
+        columns |= {f"{name}/{index}": column for index, column in enumerate(seen_observations(name))}
+    (results / "specs.json").write_text(json.dumps(descriptions))
+    np.savez(results / "seen.npz", **columns)
+    files = [results, results / "specs.json", results / "seen.npz", results / "values.npz"]
+    subprocess.run([peer_python, HERE / "peer_values.py", *files], check=True, timeout=120)
+    return dict(np.load(results / "values.npz"))
+
+
+@pytest.mark.parametrize("name", VALUED)
+def test_values_equal_those_of_the_original(name: str, results: Path, values: Columns) -> None:
     trainer = our_trainer(name, results)
-    specs = BEHAVIORS[name][0]
-    description = {
-        "observations": [
-            (spec.shape, [int(flag) for flag in spec.dimension_property], spec.observation_type.value)
-            for spec in specs
-        ],
-        "network_settings": behavior_settings(name)["network_settings"],
-        "streams": STREAMS,
-    }
-    (tmp_path / "specs.json").write_text(json.dumps(description))
-    observations = random_observations(specs, ROWS, np.random.default_rng(6))
-    np.savez(tmp_path / "seen.npz", **{f"obs_{index}": column for index, column in enumerate(observations)})
-    files = [results / name / "checkpoint.pt", tmp_path / "specs.json", tmp_path / "seen.npz"]
-    command = [peer_python, HERE / "peer_values.py", *files, tmp_path / "values.npz"]
-    subprocess.run(command, check=True, timeout=120)
-    wanted = np.load(tmp_path / "values.npz")
-    inputs = [torch.from_numpy(column) for column in trainer.encoder.encode(observations)]
+    inputs = [torch.from_numpy(column) for column in trainer.encoder.encode(seen_observations(name))]
     with torch.no_grad():
-        values, _ = trainer.network.value(inputs)
+        found, _ = trainer.network.value(inputs)
     for index, stream in enumerate(trainer.rewards.names):
-        np.testing.assert_allclose(values[:, index].numpy(), wanted[stream], atol=TOLERANCE)
-    assert wanted["extrinsic"].std() > 1e-3
+        wanted = values[f"{name}/{stream}"]
+        difference = np.abs(found[:, index].numpy() - wanted).max()
+        assert difference < TOLERANCE
+        assert difference < 0.05 * wanted.std(), "rows differ hardly more"

@@ -1,4 +1,4 @@
-"""A game of several behaviors with random observations of all kinds; run as a program, it plays for a trainer.
+"""A game of several behaviors with random observations of all kinds; as a program it plays for a trainer.
 
 Agents earn what their first continuous action is, so that there is something to learn.
 """
@@ -83,7 +83,9 @@ class TinyGame(BaseEnv):
 
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
-        self._specs = {f"{name}?team=0": BehaviorSpec(specs, ACTIONS) for name, (specs, _) in BEHAVIORS.items()}
+        self._specs = {
+            f"{name}?team=0": BehaviorSpec(specs, ACTIONS) for name, (specs, _) in BEHAVIORS.items()
+        }
         self._rewards = {name: np.zeros(NUM_AGENTS, dtype=np.float32) for name in self._specs}
         self._steps: dict[str, tuple[DecisionSteps, TerminalSteps]] = {}
 

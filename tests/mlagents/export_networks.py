@@ -110,7 +110,7 @@ def make_squashed(case: Case) -> tuple[SquashedActor, ObservationEncoder]:
 
 
 def spread_out(network: GeneralActorCritic | SquashedActor, encoder: ObservationEncoder, case: Case) -> None:
-    """Scale the head so that its outputs vary by about 1: saturated or constant ones would compare as equal."""
+    """Scale the head so that its outputs vary by about 1: saturated or constant ones are always equal."""
     inputs = make_inputs(case, 64, np.random.default_rng(9))
     columns = [inputs[f"obs_{index}"] for index in range(len(case.specs))]
     tensors = [torch.from_numpy(column) for column in encoder.encode(columns)]

@@ -222,6 +222,7 @@ def test_sums_over_episodes_go_on_over_updates_and_forget_what_was_reset(noteboo
 
     def learn() -> list[float]:
         rewards.streams(store)
+        rewards.finish()
         collector.keep_unready()
         return rewards.take_finished([])["curiosity"]
 

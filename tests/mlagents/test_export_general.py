@@ -119,7 +119,9 @@ def test_names_order_and_shapes() -> None:
     integers = {"discrete_actions", "deterministic_discrete_actions"}
     assert {name for name, kind in types.items() if kind == onnx.TensorProto.INT64} == integers
     assert set(types.values()) == {onnx.TensorProto.INT64, onnx.TensorProto.FLOAT}
-    played = Player(model.SerializeToString())(make_inputs(CASES["everything"], 2, np.random.default_rng(), 6))
+    played = Player(model.SerializeToString())(
+        make_inputs(CASES["everything"], 2, np.random.default_rng(), 6)
+    )
     assert played["memory_size"].tolist() == [6.0]
     assert played["version_number"].tolist() == [3.0]
 

@@ -74,7 +74,7 @@ def test_samples_have_the_spread_of_their_own_row(tmp_path: Path) -> None:
 
 
 def test_spread_is_clamped_on_both_sides(tmp_path: Path) -> None:
-    """The logarithm of the deviation stays within [-20, 2]: no chance at the one end, no overflow at the other."""
+    """The logarithm of the deviation stays within [-20, 2]."""
     case = Case([vector(4)], {}, ActionSpec(2, ()))
     network, encoder = make_squashed(case)
     head = head_layer(policy_layers(network))
@@ -117,6 +117,4 @@ def test_verification_notices_that_actions_are_not_squashed() -> None:
         if node.op_type == "Tanh":
             node.op_type = "Identity"
     with pytest.raises(ExportError, match="differs"):
-        verify_interface(
-            model, network_interface(network, encoder), {"it": torch_policy(network, encoder)}
-        )
+        verify_interface(model, network_interface(network, encoder), {"it": torch_policy(network, encoder)})

@@ -10,7 +10,7 @@ import onnx
 import pytest
 import torch
 from export_networks import CASES, Case, make_general
-from network_helpers import image
+from network_helpers import image, vector
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
@@ -112,8 +112,11 @@ def test_missing_memory_output_is_noticed() -> None:
         verify("memory", drop)
 
 
-def test_large_images_are_sampled_less_often() -> None:
+def test_costly_models_are_sampled_less_often() -> None:
     few = network_interface(*make_general(Case([image(3, 84, 84)], {"vis_encode_type": "simple"})))
+    goal = [vector(3, goal=True), vector(30)]
+    fewer = network_interface(*make_general(Case(goal, {"hidden_units": 64})))
     many = network_interface(*make_general(CASES["memory"]))
     assert num_samples(few) == 2**22 // (3 * 84 * 84)
+    assert num_samples(fewer) == 2**22 // (64 * 64 + 33)
     assert num_samples(many) == 2048

@@ -148,3 +148,11 @@ def test_encoder_normalises_each_sensor_by_its_own_statistics() -> None:
     other = ObservationEncoder("Ball", specs, normalize=True)
     other.set_state(encoder.get_state())
     assert_array_equal(other.encode(columns)[0], encoder.encode(columns)[0])
+
+
+def test_a_state_in_which_nothing_was_seen_changes_nothing() -> None:
+    normalizer = RunningNormalizer(2)
+    normalizer.set_state({"count": 0, "mean": np.zeros(2), "sum_of_squares": np.zeros(2)})
+    out = np.empty((1, 2), dtype=np.float32)
+    normalizer.normalize(np.array([[0.5, -2.0]], dtype=np.float32), out)
+    np.testing.assert_array_equal(out, [[0.5, -2.0]])

@@ -84,3 +84,20 @@ def test_state_round_trip() -> None:
     for each in (table, other):
         assert_array_equal(each.lookup(BALL, 0, "decision", ids(2, 4, 8)), [1, 0, 3])
         assert_array_equal(each.lookup(BALL, 1, "decision", ids(2)), [2])
+
+
+def test_slots_that_are_freed_go_to_the_next_new_agents() -> None:
+    table = SlotTable()
+    table.lookup(BALL, 0, "decision", ids(1, 2))
+    table.lookup(BALL, 1, "decision", ids(1, 2))
+    table.free(np.array([False, True, True, False]))
+    assert table.num_used == 2
+    assert table.describe(1) == "an unknown agent"
+    assert_array_equal(table.slots_of_worker(1), [3])
+    other = SlotTable()
+    other.set_state(table.get_state())
+    for each in (table, other):
+        # those who stayed keep theirs; one who comes back is new
+        assert_array_equal(each.lookup(BALL, 0, "decision", ids(1, 9)), [0, 1])
+        assert_array_equal(each.lookup(BALL, 1, "decision", ids(1, 2, 3)), [2, 3, 4])
+        assert each.num_slots == each.num_used == 5

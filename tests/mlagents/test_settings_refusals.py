@@ -145,7 +145,6 @@ def test_settings_that_exclude_each_other() -> None:
 @pytest.mark.parametrize(
     ("text", "path"),
     [
-        ("behaviors: {A: {trainer_type: sac, hyperparameters: {tau: 1}}}\n", "behaviors.A.trainer_type"),
         ("behaviors: {A: {trainer_type: poca}}\n", "behaviors.A.trainer_type"),
         (behavior("self_play: {window: 3}"), "behaviors.A.self_play"),
         ("default_settings: {self_play: {}}\nbehaviors: {A: {}}\n", "default_settings.self_play"),
@@ -191,7 +190,6 @@ def test_unknown_trainer_is_not_called_unavailable() -> None:
     ("body", "text"),
     [
         ("hyperparameters: {batch_size: 100, buffer_size: 10}", "more than buffer_size, which is 10"),
-        ("threaded: true", "behaviors.A.threaded is true; ignored"),
         ("framework: pytorch", "behaviors.A.framework: ignored"),
     ],
 )

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
+from mlagents.algorithms.original_checkpoint import PADDING_NORM, OriginalCheckpoint, is_original
 from mlagents.networks.actor_critic import ActorCritic
 from mlagents.networks.general_actor_critic import GeneralActorCritic
 from mlagents.networks.observations import ObservationEncoder
 from mlagents.state_tree import to_arrays, to_tensors
+from mlagents_envs.logging_util import get_logger
 
+_LOGGER = get_logger(__name__)
 _PARTS = {
     "actor": ("Policy", "actor"),
     "spread of the actions": ("Policy", "log_sigma"),
@@ -28,11 +33,18 @@ class PolicyWeights:
     Args:
         network: actor and critic.
         encoder: its normalisers.
+        streams: reward streams of the critic, in order; needed to read the original's checkpoints.
     """
 
-    def __init__(self, network: ActorCritic | GeneralActorCritic, encoder: ObservationEncoder) -> None:
+    def __init__(
+        self,
+        network: ActorCritic | GeneralActorCritic,
+        encoder: ObservationEncoder,
+        streams: Sequence[str] = (),
+    ) -> None:
         self._network = network
         self._encoder = encoder
+        self._streams = list(streams)
 
     def get(self) -> dict[str, Any]:
         """Weights and normalisers; the top level has the names of the original's checkpoints."""
@@ -51,7 +63,12 @@ class PolicyWeights:
 
         Raises:
             RuntimeError: weights are missing or have another shape.
+            ValueError: the state was written by the original, which no run can go on from.
         """
+        if is_original(state):
+            raise ValueError(
+                "the original toolkit wrote it; start anew from its weights by --initialize-from"
+            )
         policy = state["Policy"]
         self._network.load_state_dict(
             {
@@ -63,21 +80,44 @@ class PolicyWeights:
         self._encoder.set_state(to_arrays(policy["normalizers"]))
 
     def take_over(self, state: dict[str, Any]) -> dict[str, Exception]:
-        """Take over those parts of a state that fit.
+        """Take over those parts of a state that fit; the original may have written it.
 
         Returns:
             For each part that does not fit, and stays as it is, why.
         """
         misfits: dict[str, Exception] = {}
-        mine = to_tensors(self.get())
+        mine = copy.deepcopy(to_tensors(self.get()))  # a part that does not fit may have been set in part
+        theirs = self._parts_of_original(state) if is_original(state) else {}
         for part, path in _PARTS.items():
             try:
-                self.set(_replaced(mine, path, _at(state, path)))
+                branch = theirs[part]() if theirs else _at(state, path)
+                self.set(_replaced(mine, path, branch))
             except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
                 misfits[part] = error
                 self.set(mine)
-            mine = to_tensors(self.get())
+            mine = copy.deepcopy(to_tensors(self.get()))
+        if theirs and "critic" not in misfits:
+            misfits |= self._unknown_streams(state)
         return misfits
+
+    def _parts_of_original(self, state: dict[str, Any]) -> dict[str, Callable[[], Any]]:
+        """How to get each part from a checkpoint of the original."""
+        original = OriginalCheckpoint(state, self._network, self._encoder, self._streams)
+        if original.has_other_padding():
+            _LOGGER.warning(
+                "%s: to the original, entities of a norm below %g were padding; set padding_norm to that for "
+                "the same policy.",
+                self._encoder.behavior,
+                PADDING_NORM,
+            )
+        parts = (original.actor, original.log_sigma, original.normalizers, original.critic)
+        return dict(zip(_PARTS, parts, strict=True))
+
+    def _unknown_streams(self, state: dict[str, Any]) -> dict[str, Exception]:
+        original = OriginalCheckpoint(state, self._network, self._encoder, self._streams)
+        return {
+            f"value of the reward signal {stream}": KeyError(stream) for stream in original.unknown_streams()
+        }
 
 
 def _below(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -24,12 +24,12 @@ class EntityList(NamedTuple):
     """One variable-length observation.
 
     Attributes:
-        name: of the tensor ``[batch, count, features]``.
-        count: entities, padding included.
+        name: of the tensor ``[batch, size, features]``.
+        size: number of entities, padding included.
     """
 
     name: str
-    count: int
+    size: int
 
 
 def entity_code(graph: GraphBuilder, encoder: EntityEncoder, own: str, lists: Sequence[EntityList]) -> str:
@@ -54,7 +54,7 @@ def entity_code(graph: GraphBuilder, encoder: EntityEncoder, own: str, lists: Se
         square = graph.node("Mul", [each.name, each.name])
         norm = graph.node("ReduceSum", [square], axes=[2], keepdims=0)  # [batch, count]
         padding.append(graph.node("Cast", [graph.node("Less", [norm, threshold])], to=1))
-    count = sum(each.count for each in lists)
+    count = sum(each.size for each in lists)
     return _attention(graph, encoder.attention, graph.concat(embedded), graph.concat(padding), count)
 
 
@@ -75,7 +75,7 @@ def _embed(graph: GraphBuilder, name: str, layer: nn.Linear, beside: str, entiti
 
 
 def _attention(graph: GraphBuilder, attention: SelfAttention, entities: str, padding: str, count: int) -> str:
-    """Entities ``[batch, N, E]`` and padding ``[batch, N]`` (1 where there is none) to a code ``[batch, E]``."""
+    """Entities ``[batch, N, E]`` and padding ``[batch, N]``, 1 where there is none, to ``[batch, E]``."""
     width = attention.embedding_size
     one = graph.constant("one", [1.0])
     x = graph.layer_norm(entities, 2, NORM_EPSILON)  # [batch, N, E]

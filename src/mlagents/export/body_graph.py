@@ -95,12 +95,12 @@ def _memory(graph: GraphBuilder, recurrent: RecurrentMemory, x: str, recurrent_i
     """
     size, total = recurrent.output_size, recurrent.memory_size
     lstm = recurrent.lstm
+    gates = {name: _gates(parameter) for name, parameter in lstm.named_parameters()}
+    biases = np.concatenate([gates["bias_ih_l0"], gates["bias_hh_l0"]])
     constants = [
-        graph.constant("memory.input_weight", _gates(lstm.weight_ih_l0)[None]),
-        graph.constant("memory.hidden_weight", _gates(lstm.weight_hh_l0)[None]),
-        graph.constant(
-            "memory.bias", np.concatenate([_gates(lstm.bias_ih_l0), _gates(lstm.bias_hh_l0)])[None]
-        ),
+        graph.constant("memory.input_weight", gates["weight_ih_l0"][None]),
+        graph.constant("memory.hidden_weight", gates["weight_hh_l0"][None]),
+        graph.constant("memory.bias", biases[None]),
     ]
     steps = graph.transpose(graph.reshape(x, [-1, 1, lstm.input_size]), [1, 0, 2])
     before = graph.transpose(recurrent_in, [1, 0, 2])  # [1, batch, m]

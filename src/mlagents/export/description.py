@@ -80,6 +80,7 @@ class PolicyInterface:
         continuous_size: number of continuous actions.
         branches: number of actions of each discrete branch.
         memory_size: size of the recurrent memory, 0 without.
+        generated_size: weights that the network makes anew for each agent, from its goal.
     """
 
     observation_shapes: Sequence[tuple[int, ...]]
@@ -87,6 +88,7 @@ class PolicyInterface:
     continuous_size: int
     branches: tuple[int, ...]
     memory_size: int = 0
+    generated_size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from mlagents.networks.actor_critic import ActorCritic
 from mlagents.networks.observations import ObservationEncoder
 from mlagents.networks.squashed_actor import SquashedActor
 
-_PRECISIONS = {np.float32: torch.float32, np.float64: torch.float64}
+_PRECISIONS: dict[type, torch.dtype] = {np.float32: torch.float32, np.float64: torch.float64}
 
 
 def export_network(network: Network, encoder: ObservationEncoder, path: str | os.PathLike[str]) -> None:
@@ -64,7 +64,7 @@ def torch_policy(network: Network, encoder: ObservationEncoder) -> PolicyFunctio
         encoder: what turns observations into the network's inputs.
     """
     assert isinstance(network, nn.Module)
-    networks = {
+    networks: dict[type, Network] = {
         dtype: copy.deepcopy(network).to(device="cpu", dtype=precision)
         for dtype, precision in _PRECISIONS.items()
     }

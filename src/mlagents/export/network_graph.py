@@ -25,12 +25,15 @@ def observation_normalizers(encoder: ObservationEncoder) -> list[Normalizer | No
 
 def network_interface(network: Network, encoder: ObservationEncoder) -> PolicyInterface:
     """What the policy takes and gives."""
+    layers = policy_layers(network)
+    goal_layer = None if isinstance(layers, Mlp) else layers.body.goal_layer
     return PolicyInterface(
         observation_shapes=[tuple(spec.shape) for spec in encoder.specs],
         normalizers=observation_normalizers(encoder),
         continuous_size=network.action_spec.continuous_size,
         branches=tuple(network.action_spec.discrete_branches),
         memory_size=network.actor_memory_size,
+        generated_size=0 if goal_layer is None else goal_layer.inputs * goal_layer.outputs,
     )
 
 

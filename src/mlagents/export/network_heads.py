@@ -71,7 +71,7 @@ def action_heads(network: Network) -> tuple[ContinuousHead | SquashedHead | None
     if size and isinstance(network, SquashedActor):
         spread = Linear(weight[-size:], bias[-size:])
         continuous = SquashedHead(weight[:size], bias[:size], spread, LOG_SIGMA_MIN, LOG_SIGMA_MAX)
-    elif size:
+    elif size and not isinstance(network, SquashedActor):
         continuous = ContinuousHead(weight[:size], bias[:size], array(network.log_sigma))
     ends = (size + np.cumsum(spec.discrete_branches, dtype=np.int64)).tolist()
     begins = [size, *ends][: len(ends)]

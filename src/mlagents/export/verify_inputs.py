@@ -46,7 +46,10 @@ def random_inputs(interface: PolicyInterface, batch: int, rng: np.random.Generat
 
 
 def _random_observation(
-    shape: tuple[int, ...], normalizer: Normalizer | None, scale: NDArray[np.float64], rng: np.random.Generator
+    shape: tuple[int, ...],
+    normalizer: Normalizer | None,
+    scale: NDArray[np.float64],
+    rng: np.random.Generator,
 ) -> NDArray[np.float64]:
     """Numbers as sensors send them: vectors around their mean, images in [0, 1], lists with padding."""
     batch = len(scale)

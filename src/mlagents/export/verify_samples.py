@@ -18,8 +18,8 @@ _STANDARD_ERRORS = 6.0  # a correct model fails one check in 500 million
 
 
 def num_samples(interface: PolicyInterface) -> int:
-    """How many actions to draw from a model: 2048, fewer where observations are large, at least 128."""
-    floats = sum(math.prod(shape) for shape in interface.observation_shapes)
+    """How many actions to draw from a model: 2048, fewer where that is much work, at least 128."""
+    floats = interface.generated_size + sum(math.prod(shape) for shape in interface.observation_shapes)
     return min(_MOST_SAMPLES, max(_FEWEST_SAMPLES, _SAMPLED_FLOATS // max(1, floats)))
 
 

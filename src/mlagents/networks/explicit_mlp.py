@@ -86,6 +86,25 @@ class ExplicitMlp:
         torch.mm(grad_t, self._input, out=self._weight_grads[0])
         torch.sum(grad, 0, out=self._bias_grads[0])
 
+    def input_gradient(self, grad_output: Tensor, first: int = 0) -> Tensor:
+        """Derivative by the input of the last :meth:`forward`; parameters' gradients stay as they are.
+
+        Args:
+            grad_output: ``[B, outputs]``, derivative of the loss by the output.
+            first: leave out the columns of the input before this one.
+
+        Returns:
+            ``[B, inputs - first]``.
+        """
+        work = self._workspace(grad_output.shape[0])
+        grad = grad_output
+        for layer in range(len(self._weights) - 1, 0, -1):
+            below = work.grad_hidden[layer - 1]
+            torch.mm(grad, self._weights[layer], out=below)
+            _silu_backward_out(below, work.pre_activations[layer - 1], grad_input=below)
+            grad = below
+        return torch.mm(grad, self._weights[0][:, first:])
+
     def _workspace(self, batch: int) -> _Workspace:
         work = self._workspaces.get(batch)
         if work is None:

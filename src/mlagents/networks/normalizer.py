@@ -35,7 +35,9 @@ class RunningNormalizer:
 
     def _refresh(self) -> None:
         self._mean32 = self.mean.astype(np.float32)
-        self._inverse_std32 = (1.0 / np.sqrt(self.sum_of_squares / self.count)).astype(np.float32)
+        nothing_seen = self.count == 0  # not even the pseudo-sample: where statistics begin without it
+        variance = np.ones_like(self.mean) if nothing_seen else self.sum_of_squares / self.count
+        self._inverse_std32 = (1.0 / np.sqrt(variance)).astype(np.float32)
 
     @property
     def shift_and_scale(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -94,7 +94,7 @@ class SquashedActor(nn.Module):
     def outputs(
         self, inputs: Sequence[Tensor], memory: Tensor | None = None, sequence_length: int = 1
     ) -> tuple[Tensor, Tensor]:
-        """What :meth:`forward` gives in one piece ``[N, A + K + A]``, deviations not clamped; and the memory."""
+        """What :meth:`forward` gives in one piece ``[N, A + K + A]``, nothing clamped, and the memory."""
         if isinstance(self.policy, Mlp):
             return self.policy(inputs[0]), inputs[0].new_zeros(len(inputs[0]) // sequence_length, 0)
         outputs, after = self.policy(inputs, memory, sequence_length)

@@ -62,10 +62,15 @@ class CuriosityNetwork(nn.Module):
     def encode_both(
         self, observations: Sequence[Tensor], next_observations: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor]:
-        """Features ``[B, F]`` of both sides of transitions, in one pass."""
+        """Features ``[B, F]`` of both sides of transitions, in one pass.
+
+        They are brought to mean 0 and deviation 1 per row. Their size would otherwise follow that of the
+        observations and grow as the inverse model learns, and one far-off observation would be worth more
+        than all others together.
+        """
         pairs = zip(observations, next_observations, strict=True)
         both = encode(self.features, tuple(torch.cat(pair) for pair in pairs))
-        before, after = both.chunk(2)
+        before, after = functional.layer_norm(both, both.shape[1:]).chunk(2)
         return before, after
 
     def forward_errors(self, before: Tensor, after: Tensor, actions: Tensor) -> Tensor:
