@@ -12,15 +12,28 @@ from typing import NamedTuple
 import pytest
 import yaml
 
+from mlagents.cli.doctor import main as doctor_main
 from mlagents.cli.evaluate import main as evaluate_main
 from mlagents.cli.learn import main as learn_main
+from mlagents.cli.run_experiment import main as run_experiment_main
+from mlagents.cli.upgrade_config import main as upgrade_config_main
 from mlagents.settings.loading import build_run_options
 from mlagents_sdk.cli.envs import main as envs_main
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE_NAME = re.compile(r"# ([\w/.-]+\.yaml)\n")
+"""The first line of a YAML block that readers are to save under this name."""
 NOT_RUN = {"mermaid"}
+COMMANDS = {
+    "mlagents-learn": learn_main,
+    "mlagents-evaluate": evaluate_main,
+    "mlagents-envs": envs_main,
+    "mlagents-upgrade-config": upgrade_config_main,
+    "mlagents-run-experiment": run_experiment_main,
+    "mlagents-doctor": doctor_main,
+}
 
 
 class Block(NamedTuple):
@@ -37,17 +50,13 @@ def blocks(page: Path) -> list[Block]:
 def run_command_line(line: str) -> None:
     """Run one documented command in this process; training is cut short by the shortened YAML."""
     program, *arguments = shlex.split(line)
-    match program.rsplit("/", 1)[-1]:
-        case "mlagents-learn":
-            assert learn_main(arguments) == 0, line
-        case "mlagents-evaluate":
-            assert evaluate_main(arguments) == 0, line
-        case "mlagents-envs":
-            assert envs_main(arguments) == 0, line
-        case "tensorboard":
-            assert Path(arguments[-1]).is_dir(), line
-        case _:
-            pytest.fail(f"no way to run: {line}")
+    name = program.rsplit("/", 1)[-1]
+    if name == "tensorboard":
+        assert Path(arguments[-1]).is_dir(), line
+    elif name in COMMANDS:
+        assert COMMANDS[name](arguments) == 0, line
+    else:
+        pytest.fail(f"no way to run: {line}")
 
 
 def run(block: Block, page: Path, namespace: dict[str, object]) -> None:
@@ -57,6 +66,8 @@ def run(block: Block, page: Path, namespace: dict[str, object]) -> None:
         for line in block.code.strip().splitlines():
             run_command_line(line)
     elif block.language == "yaml":
+        if name := FILE_NAME.match(block.code):
+            Path(name[1]).write_text(block.code)
         build_run_options(yaml.safe_load(block.code))
     elif block.language == "toml":
         tomllib.loads(block.code)

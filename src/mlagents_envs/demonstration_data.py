@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mlagents_envs.base_env import BehaviorSpec
 from mlagents_envs.exception import UnityException
+from mlagents_envs.near_names import near_names
 
 Alignment = Literal["aligned", "lagged"]
 """Whether a record holds the action taken on its observation, or the one before it."""
@@ -99,10 +100,15 @@ def find_demonstrations(path: str | Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise DemonstrationError(f"There is no demonstration file or directory {path}.")
+        near = near_names(path.name, [each.name for each in path.parent.glob("*.demo")])
+        hint = f" Did you mean {path.parent / near[0]}?" if near else ""
+        place = "" if path.is_absolute() else f" (looked in {Path.cwd()})"
+        raise DemonstrationError(f"There is no demonstration file or directory {path}{place}.{hint}")
     files = sorted(path.glob("*.demo"))
     if not files:
-        raise DemonstrationError(f"The directory {path} has no .demo files.")
+        raise DemonstrationError(
+            f"The directory {path} has no .demo files; those in folders below it are not read."
+        )
     return files
 
 

@@ -82,6 +82,8 @@ class _Frames:
             size = path.stat().st_size
             if size > MAX_FILE_BYTES:
                 raise DemonstrationError(f"{path} has {size} bytes; more than {MAX_FILE_BYTES} are not read.")
+            if not size and path.is_file():
+                raise DemonstrationError(f"The demonstration {path} is empty; record it again.")
             self.data = path.read_bytes()
         except OSError as error:
             raise DemonstrationError(f"Cannot read the demonstration {path}: {error.strerror}.") from error

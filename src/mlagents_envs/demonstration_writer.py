@@ -140,10 +140,17 @@ class DemonstrationWriter:
                 os.ftruncate(self._file, self._size)  # half a record is none
             with contextlib.suppress(DemonstrationError):
                 self.close()
+            if not self.number_steps:  # a file without records could not even be read
+                with contextlib.suppress(OSError):
+                    self.path.unlink()
             raise failure from error
         self._size += len(data)
 
     def _failure(self, error: OSError) -> DemonstrationError:
+        if not self.number_steps:
+            return DemonstrationError(
+                f"Cannot record to {self.path}: {error.strerror}. Make room, or record to another disk."
+            )
         return DemonstrationError(
             f"Cannot go on recording to {self.path}: {error.strerror}. The first {self.number_steps} records "
             "are kept. Make room, then record the rest to another file."

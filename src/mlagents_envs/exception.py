@@ -11,6 +11,10 @@ class UnityException(Exception):
     """Base of everything that an environment raises on purpose."""
 
 
+class EnvironmentWarning(UserWarning):
+    """The author of an environment should look at something; commands print it as one line."""
+
+
 class UnityEnvironmentException(UnityException):
     """The environment could not be started, closed unexpectedly, or was used after closing."""
 

@@ -13,6 +13,7 @@ Typical use::
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +26,7 @@ from mlagents_envs.base_env import ActionTuple, AgentId, BehaviorSpec, DecisionS
 from mlagents_envs.exception import UnityPolicyException
 from mlagents_envs.inference_inputs import OPTIONAL_INPUTS, AgentMemories, OptionalInputs, input_type
 from mlagents_envs.logging_util import get_logger
+from mlagents_envs.near_names import near_names
 
 logger = get_logger(__name__)
 
@@ -32,6 +34,8 @@ MODEL_VERSION = 3
 """Version of the names of inputs and outputs that this module plays."""
 OLDEST_KNOWN_VERSION = 2
 MAX_SEED = 2**31 - 1
+_SEEDING = threading.Lock()
+"""Held between setting the seed of the process and loading the model that it is for."""
 
 
 class OnnxPolicy:
@@ -87,11 +91,9 @@ class OnnxPolicy:
             sizes = self._constant(constants, "discrete_action_output_shape")
             self.discrete_branches = tuple(int(size) for size in sizes)
         self._check_parts(inputs, outputs)
-        self.deterministic = deterministic and self._offers_deterministic(outputs)
-        prefix = "deterministic_" if self.deterministic else ""
-        self._fetch = [f"{prefix}continuous_actions"] if self.continuous_size else []
-        self._fetch += [f"{prefix}discrete_actions"] if self.discrete_branches else []
-        self._fetch += ["recurrent_out"] if self.memory_size else []
+        self._lacking = [name for name in self._action_outputs(deterministic=True) if name not in outputs]
+        self._warned = False
+        self.deterministic = deterministic and self._offers_deterministic()
         self._memories = AgentMemories(self.memory_size)
         optional = {name: kind for name, kind in self._types.items() if name in OPTIONAL_INPUTS}
         self._optional = OptionalInputs(optional, self.continuous_size, len(self.discrete_branches), seed)
@@ -125,7 +127,13 @@ class OnnxPolicy:
                 f"The model {self.path} does not fit the behavior{name}: {'; '.join(problems)}."
             )
 
-    def act(self, decision_steps: DecisionSteps, terminal_steps: TerminalSteps | None = None) -> ActionTuple:
+    def act(
+        self,
+        decision_steps: DecisionSteps,
+        terminal_steps: TerminalSteps | None = None,
+        *,
+        deterministic: bool | None = None,
+    ) -> ActionTuple:
         """Choose actions for all agents that ask for a decision, in one pass through the model.
 
         Args:
@@ -133,6 +141,7 @@ class OnnxPolicy:
             terminal_steps: agents whose episode ended in the same step; their memory is dropped before
                 anything else, so an agent in both starts its new episode without memory. Needed for
                 recurrent models only.
+            deterministic: whether to take the most likely actions this time; None means as set at first.
 
         Returns:
             Actions in the order of ``decision_steps``: continuous float32 ``(n, c)`` as the model gives
@@ -153,7 +162,10 @@ class OnnxPolicy:
         feed = self._feed(decision_steps) | self._optional.feed(agent_ids)
         if self.memory_size:
             feed["recurrent_in"] = self._memories.read(agent_ids)[:, None, :]
-        results = iter(self._run(self._fetch, feed))
+        if deterministic is None:
+            deterministic = self.deterministic
+        fetch = self._action_outputs(deterministic=deterministic and self._offers_deterministic())
+        results = iter(self._run([*fetch, *(["recurrent_out"] if self.memory_size else [])], feed))
         if self.continuous_size:
             continuous = next(results)
             if not np.isfinite(continuous).all():
@@ -277,24 +289,26 @@ class OnnxPolicy:
         if missing:
             raise UnityPolicyException(f"The model {self.path} lacks {' and '.join(missing)}.")
 
-    def _offers_deterministic(self, outputs: set[str]) -> bool:
-        wanted = ["deterministic_continuous_actions"] if self.continuous_size else []
-        wanted += ["deterministic_discrete_actions"] if self.discrete_branches else []
-        lacking = [name for name in wanted if name not in outputs]
-        if lacking:
+    def _action_outputs(self, *, deterministic: bool) -> list[str]:
+        prefix = "deterministic_" if deterministic else ""
+        names = [f"{prefix}continuous_actions"] if self.continuous_size else []
+        return [*names, f"{prefix}discrete_actions"] if self.discrete_branches else names
+
+    def _offers_deterministic(self) -> bool:
+        if self._lacking and not self._warned:
+            self._warned = True
             logger.warning(
                 "The model %s has no output %s, so its actions are sampled although deterministic ones "
                 "were asked for.",
                 self.path,
-                " and ".join(lacking),
+                " and ".join(self._lacking),
             )
-        return not lacking
+        return not self._lacking
 
 
 def _open_session(path: Path, seed: int, device: str) -> onnxruntime.InferenceSession:
     """Load a model, for one thread where it runs on the CPU."""
-    if not path.is_file():
-        raise UnityPolicyException(f"There is no model file {path}.")
+    _check_file(path)
     provider = "CUDAExecutionProvider" if device == "cuda" else "CPUExecutionProvider"
     if provider not in onnxruntime.get_available_providers():
         raise UnityPolicyException(
@@ -306,14 +320,34 @@ def _open_session(path: Path, seed: int, device: str) -> onnxruntime.InferenceSe
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # models of the original declare the memory output for one agent only
-    onnxruntime.set_seed(seed)
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=[provider])
+        with _SEEDING:
+            onnxruntime.set_seed(seed)
+            return onnxruntime.InferenceSession(str(path), options, providers=[provider])
     except Exception as error:  # ONNX Runtime has no common base class for its errors
         raise UnityPolicyException(
             f"{path} cannot be loaded as an ONNX model: {str(error).strip().rstrip('.')}. "
             "Check that it is the right file, or export it again."
         ) from error
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what cannot be a model before ONNX Runtime does, in other words than its own."""
+    if path.is_dir():
+        models = ", ".join(map(str, sorted(path.glob("*.onnx"))[:3]))
+        advice = f"name the model in it: {models}" if models else "name an .onnx file"
+        raise UnityPolicyException(f"{path} is a folder; {advice}.")
+    if not path.is_file():
+        near = near_names(path.name, [each.name for each in path.parent.glob("*.onnx")])
+        hint = f" Did you mean {path.parent / near[0]}?" if near else ""
+        raise UnityPolicyException(f"There is no model file {path}.{hint}")
+    if path.suffix == ".pt":
+        raise UnityPolicyException(f"{path} is a checkpoint; name the .onnx file that was exported with it.")
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise UnityPolicyException(f"The model file {path} cannot be opened: {error.strerror}.") from error
 
 
 def _observation_differences(shapes: list[tuple[int | None, ...]], spec: BehaviorSpec) -> list[str]:

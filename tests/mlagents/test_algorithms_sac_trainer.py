@@ -302,6 +302,18 @@ def test_broken_numbers_are_refused_before_they_are_kept(what: str) -> None:
     assert trainer.encoder.get_state() == before
 
 
+@pytest.mark.parametrize("learning", [True, False])
+def test_observations_are_folded_once_while_learning(learning: bool) -> None:
+    settings = BehaviorSettings(trainer_type="sac", network_settings={"normalize": True})
+    trainer = SACTrainer("B", behavior_spec(), settings, seed=0, learning=learning)
+    for value in (1.0, 2.0, 6.0):
+        trainer.observe(step_batch(decision_steps([0, 1], [value, value])))
+        trainer.act()
+    (normalizer,) = trainer.encoder.normalizers
+    assert normalizer.count == (7 if learning else 1)  # one is the pseudo-sample
+    assert normalizer.mean[0] == pytest.approx(18 / 7 if learning else 0.0)
+
+
 def test_initialize_from_takes_weights_normalizers_and_temperatures(tmp_path: Path) -> None:
     source = TrainingRun(options(tmp_path), environment=DriftEnv())
     source.run()

@@ -87,7 +87,7 @@ def test_unambiguous_prefixes(file: Path) -> None:
 
 
 def test_hidden_old_options_do_not_make_prefixes_ambiguous(file: Path) -> None:
-    assert parse_options([str(file), "--s", "4"]).env_settings.seed == 4
+    assert parse_options([str(file), "--se", "4"]).env_settings.seed == 4
 
 
 def test_ambiguous_prefix(capsys: pytest.CaptureFixture[str]) -> None:
@@ -250,7 +250,7 @@ def test_examples_in_the_help_parse(
     monkeypatch.chdir(Path(__file__).parents[2])
     epilog = (create_parser().epilog or "").replace("\\\n", "")
     examples = [line.split()[1:] for line in epilog.splitlines() if line.strip().startswith("mlagents-learn")]
-    assert len(examples) == 4
+    assert len(examples) == 5
     for argv in examples:
         assert parse_options(argv).env_settings.env_path == "3DBall"
 

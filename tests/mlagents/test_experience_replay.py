@@ -221,6 +221,10 @@ def test_abandoned_rows_are_never_learned_from_but_end_what_was_before() -> None
     assert len(previous) == 2
     assert store.complete[previous].all()
     assert store.position[agents.collector.open_row].tolist() == [0, 0]
+    for _ in range(80):  # the ring overwrites abandoned rows, and nobody is taken for lost
+        agents.step({}, set())
+        assert (agents.collector.open_row >= 0).all()
+        assert not store.begins[agents.collector.open_row].any()
 
 
 def test_images_are_kept_as_bytes() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import io
+import sys
 import timeit
 from collections.abc import Callable
+from types import ModuleType
 
 import pytest
 
@@ -93,14 +96,16 @@ def test_times_pour_into_timers_once(time: FakeTime, clock: PhaseClock) -> None:
     advance = learning["children"]["TrainerController.advance"]
     assert advance["total"] == pytest.approx(14.5)
     assert advance["count"] == 3
-    assert advance["self"] == pytest.approx(0.5)
+    assert advance["self"] == pytest.approx(0.0)
     nodes = {name: (node["total"], node["count"]) for name, node in advance["children"].items()}
     assert nodes == {
         "env_step": (pytest.approx(6.0), 3),
         "policy": (pytest.approx(3.0), 3),
-        "trainer_advance": (pytest.approx(5.0), 2),
+        "trainer_advance": (pytest.approx(5.5), 1),
     }
-    assert advance["children"]["trainer_advance"]["children"]["_update_policy"]["total"] == pytest.approx(5.0)
+    parts = advance["children"]["trainer_advance"]["children"]
+    assert (parts["_update_policy"]["total"], parts["_update_policy"]["count"]) == (pytest.approx(5.0), 2)
+    assert (parts["process_trajectory"]["total"], parts["process_trajectory"]["count"]) == (pytest.approx(0.5), 1)
 
 
 def nanoseconds(call: Callable[[], object]) -> float:
@@ -289,6 +294,89 @@ def test_a_dumb_terminal_gets_plain_lines(
     time.seconds += 11.0
     progress.update("A", 50)
     assert terminal.read_new().startswith("[INFO] A 50/100 (50 %)")
+
+
+def test_one_run_at_a_time_has_the_bars(terminal: Terminal, time: FakeTime, clock: PhaseClock) -> None:
+    first, second = (Progress({"A": 100}, clock, stream=terminal, now=time.now) for _ in range(2))
+    stdout = sys.stdout
+    first.start({"A": 0})
+    second.start({"A": 0})
+    terminal.read_new()
+    time.seconds += 1.0
+    second.update("A", 50)
+    assert terminal.read_new() == ""
+    second.log("a line")
+    assert "a line" in terminal.read_new()
+    first.close()
+    second.close()
+    assert sys.stdout is stdout
+    third = Progress({"A": 100}, clock, stream=terminal, now=time.now)
+    third.start({"A": 0})
+    time.seconds += 1.0
+    third.update("A", 50)
+    assert "50 %" in terminal.read_new()
+    third.close()
+
+
+class Notebook:
+    """Stands for the packages of a notebook: one cell that is cleared and drawn again."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.cell: list[str] = []
+        self.shown: list[str] = []
+        display, widgets, ipython = (ModuleType(n) for n in ("IPython.display", "ipywidgets", "IPython"))
+        display.display = self._display
+        ipython.display = display
+        widgets.Output = self._output
+        widgets.__spec__ = importlib.machinery.ModuleSpec("ipywidgets", None)
+        for module in (display, widgets, ipython):
+            monkeypatch.setitem(sys.modules, module.__name__, module)
+        monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+
+    def _output(self) -> Notebook:
+        return self
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def clear_output(self, wait: bool = False) -> None:
+        self.cell.clear()
+
+    def _display(self, content: object) -> None:
+        if content is not self:
+            self.cell.append(str(getattr(content, "data", content)) + str(getattr(content, "text", "")))
+            self.shown.append(self.cell[-1])
+
+
+def test_a_notebook_redraws_its_cell(
+    time: FakeTime, clock: PhaseClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook = Notebook(monkeypatch)
+    progress = Progress({"A": 100}, clock, stream=io.StringIO(), now=time.now)
+    progress.start({"A": 0})
+    for step in (25, 50, 75):
+        time.seconds += 1.0
+        progress.update("A", step)
+    assert any("25 %" in text for text in notebook.shown)
+    assert not any("25 %" in text for text in notebook.cell), "the old drawing stays"
+    assert any("75 %" in text for text in notebook.cell)
+    progress.close()
+
+
+def test_a_notebook_without_widgets_gets_plain_lines(
+    time: FakeTime, clock: PhaseClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Notebook(monkeypatch)
+    monkeypatch.delitem(sys.modules, "ipywidgets")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    stream = io.StringIO()
+    progress = Progress({"A": 100}, clock, stream=stream, now=time.now)
+    progress.start({"A": 0})
+    time.seconds += 11.0
+    progress.update("A", 50)
+    assert stream.getvalue().startswith("[INFO] A 50/100 (50 %)")
+    progress.close()
 
 
 # Numbers

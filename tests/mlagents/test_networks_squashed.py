@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -143,6 +145,19 @@ def test_samples_follow_the_distribution() -> None:
     below = (u < mean + sigma).mean(axis=0)
     np.testing.assert_allclose(below, 0.8413, atol=0.03)
     np.testing.assert_allclose((u < mean).mean(axis=0), 0.5, atol=0.04)
+
+
+def test_samples_have_clamped_deviations_too() -> None:
+    spec = behavior_spec(SPECS["continuous"], FLAT)
+    policy = acting_policy(spec)
+    head = policy.networks.actor.policy.linear_layers()[-1]
+    head.bias.data[2:] = 100.0
+    head.weight.data[:] = 0.0
+    policy.load_weights(policy.networks.flat_actor, policy.networks.flat_critic)
+    actions = policy.act([np.zeros((4000, 4), dtype=np.float32)], columns(spec, 4000)).continuous
+    # with the deviation unclamped every action would be -1 or 1
+    expected = math.erf(math.atanh(0.9) / math.exp(LOG_SIGMA_MAX) / math.sqrt(2.0))
+    assert (abs(actions) < 0.9).mean() == pytest.approx(expected, abs=0.03)
 
 
 def test_forbidden_choices_are_never_taken_and_entropies_are_noted() -> None:

@@ -8,13 +8,17 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mlagents.experience.store import RolloutStore
 from mlagents.networks.acting import ActionColumns, NonFiniteActionError
 from mlagents.sampling.checks import check_observations
 from mlagents.sampling.collector import Collector
+from mlagents.sampling.step_checks import branch_without_actions, check_shapes
 from mlagents.sampling.worker import StepBatch
 from mlagents.settings.errors import TrainerError
 from mlagents_envs.base_env import ActionTuple, BehaviorSpec
+from mlagents_envs.logging_util import get_logger
 
+_LOGGER = get_logger(__name__)
 _Rows = slice | NDArray[np.int64]
 
 
@@ -65,6 +69,7 @@ class ActingLoop:
         self.collector = collector
         self.acting = acting
         self.waiting: list[WaitingBatch] = []
+        self._warned = False
         store = collector.store
         self._has_memory = bool(store.memory.shape[1] or store.critic_memory.shape[1])
         self._memory = np.zeros((0, store.memory.shape[1]), dtype=np.float32)
@@ -77,7 +82,11 @@ class ActingLoop:
 
         Returns:
             Number of rows whose outcome became known.
+
+        Raises:
+            UnityObservationException: something has another shape than was declared.
         """
+        check_shapes(self.behavior, self.spec, batch)
         store = self.collector.store
         before = store.num_complete
         first = self.collector.observe(batch)
@@ -87,6 +96,7 @@ class ActingLoop:
         if count:
             self.waiting.append(WaitingBatch(batch.worker, batch.behavior_id, first, count))
             if batch.decision.action_mask is not None:
+                self._warn_of_stuck_agents(batch)
                 self._store_masks(first, batch.decision.action_mask)
             if self._has_memory:
                 self._note_memories(slice(first, first + count))
@@ -101,8 +111,25 @@ class ActingLoop:
 
     def keep_unready(self) -> None:
         """Empty the store after an update; rows that cannot be learned from yet stay."""
-        moved = self.collector.keep_unready()
+        self._follow(self.collector.keep_unready())
+
+    def move_unready(self, target: RolloutStore) -> None:
+        """Go on with another store, and leave the present one to an update; see :meth:`keep_unready`."""
+        self._follow(self.collector.move_unready(target))
+
+    def _follow(self, moved: NDArray[np.int64]) -> None:
         self.waiting = [replace(batch, first=int(moved[batch.first])) for batch in self.waiting]
+
+    def _warn_of_stuck_agents(self, batch: StepBatch) -> None:
+        stuck = None if self._warned else branch_without_actions(batch)
+        if stuck is not None:
+            self._warned = True
+            _LOGGER.warning(
+                "%s: all actions of branch %d are masked for %s, which now takes any. An environment should "
+                "leave at least one action of every branch.",
+                self.behavior,
+                *stuck,
+            )
 
     def _store_masks(self, first: int, masks: list[NDArray[np.bool_]]) -> None:
         begin = 0

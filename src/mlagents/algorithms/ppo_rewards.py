@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -166,6 +167,7 @@ class PPORewards:
         self._stats: dict[str, list[float]] = {}
         self._sums = np.zeros((0, len(self.learned)), dtype=np.float64)
         self._finished: dict[str, list[float]] = {name: [] for name in self.learned}
+        self._ended: list[NDArray[np.float64]] = []
 
     def streams(self, store: RolloutStore) -> list[RewardStream]:
         """Scaled rewards of all rows in use, one stream per signal."""
@@ -210,8 +212,18 @@ class PPORewards:
                 self._stats.setdefault(tag, []).append(value)
 
     def finish(self) -> dict[str, float]:
-        """End an update: forget its transitions; means of what the signals said since the last call."""
+        """End an update: forget its transitions, and publish the sums of the episodes that ended in them.
+
+        Until then, an update in progress shows in none of the statistics, so that it may run in another thread.
+
+        Returns:
+            Means of what the signals said since the last call.
+        """
         self._transitions = None
+        for sums in self._ended:
+            for column, values in enumerate(self._finished.values()):
+                values += sums[:, column].tolist()
+        self._ended = []
         taken, self._stats = self._stats, {}
         return {tag: float(np.mean(values)) for tag, values in taken.items()}
 
@@ -235,8 +247,7 @@ class PPORewards:
             self._sums,
             finished,
         )
-        for column, values in enumerate(self._finished.values()):
-            values += finished[:count, column].tolist()
+        self._ended.append(finished[:count])
 
     def take_finished(self, returns: list[float]) -> dict[str, list[float]]:
         """Sums of scaled rewards over episodes, by signal.
@@ -283,7 +294,7 @@ class PPORewards:
         """
         misfits: dict[str, Exception] = {}
         for name, signal in self.learned.items():
-            mine = to_tensors(signal.get_state())
+            mine = copy.deepcopy(to_tensors(signal.get_state()))  # what does not fit may be set in part
             try:
                 theirs = {key: modules[key] for key in mine["modules"]}
                 signal.set_state({**mine, "modules": theirs})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ from mlagents.algorithms.ppo_explicit import ExplicitGradients
 from mlagents.algorithms.ppo_rewards import PPORewards
 from mlagents.algorithms.ppo_settings import PPOSettings, ScheduleType
 from mlagents.algorithms.schedules import linear_decay
-from mlagents.algorithms.trainer import AddStat, FinishedEpisodes
+from mlagents.algorithms.trainer import AddStat, FinishedEpisodes, UpdateJob
 from mlagents.experience.image_column import ImageColumn, raw_rows
 from mlagents.experience.store import RolloutStore, slack_rows
 from mlagents.experience.targets import Targets, compute_targets
@@ -52,6 +53,22 @@ _LOGGER = get_logger(__name__)
 LEARNING_RATE_FLOOR = 1e-10
 EPSILON_FLOOR = 0.1
 BETA_FLOOR = 1e-5
+
+
+class PPOResult(NamedTuple):
+    """What an update came to.
+
+    Attributes:
+        store: the experience that it learned from.
+        rows: int64 ``[C]``, the rows that it learned from.
+        stats: by tag.
+        skipped: gradient steps not taken because the gradient was NaN or infinite.
+    """
+
+    store: RolloutStore
+    rows: NDArray[np.int64]
+    stats: dict[str, float]
+    skipped: int
 
 
 class PPOTrainer:
@@ -112,7 +129,7 @@ class PPOTrainer:
         self.network = self._make_network().to(self._device)
         self.flat = FlatParameters(self.network)
         self.optimizer = FlatAdam(self.flat.values, self.flat.gradients, self.hyperparameters.max_grad_norm)
-        self._weights = PolicyWeights(self.network, self.encoder)
+        self._weights = PolicyWeights(self.network, self.encoder, self.rewards.names)
         self._gradients = self._make_gradients()
         self.acting = make_acting_policy(
             self._make_network(),
@@ -152,9 +169,9 @@ class PPOTrainer:
             seed=self._seed,
         )
 
-    def _start_collecting(self) -> None:
+    def _make_store(self) -> RolloutStore:
         memory = self.settings.network_settings.memory
-        store = RolloutStore(
+        return RolloutStore(
             self.spec,
             self.hyperparameters.buffer_size + slack_rows(self.spec),
             memory_size=self.network.actor_memory_size,
@@ -162,7 +179,10 @@ class PPOTrainer:
             keeps_all_ends=bool(self.rewards.learned),
             sequence_length=1 if memory is None else memory.sequence_length,
         )
-        collector = Collector(store, self.settings.time_horizon)
+
+    def _start_collecting(self) -> None:
+        self._spare: RolloutStore | None = None
+        collector = Collector(self._make_store(), self.settings.time_horizon)
         self.loop = ActingLoop(self.behavior, self.spec, collector, self.acting)
 
     # -- collecting ------------------------------------------------------------------------------------
@@ -239,36 +259,63 @@ class PPOTrainer:
         Raises:
             UnityObservationException: a reward or an observation is NaN or infinite; nothing has changed.
         """
-        store = self.store
-        check_experience(self.behavior, self.spec, store, self.collector.slots)
+        job = self._prepare_update()
+        job.run()
+        job.finish(add_stat)
+        self.loop.keep_unready()
+
+    def begin_update(self) -> UpdateJob[PPOResult]:
+        """Leave the store to an update beside collection, and go on with another one.
+
+        Rows that cannot be learned from yet move to the other store. The policy acts with the weights before
+        the update until it is finished, so that what it learned is at most one update behind.
+
+        Raises:
+            UnityObservationException: a reward or an observation is NaN or infinite; nothing has changed.
+        """
+        job = self._prepare_update()
+        spare, self._spare = self._spare, None
+        self.loop.move_unready(spare if spare is not None else self._make_store())
+        return job
+
+    def _prepare_update(self) -> UpdateJob[PPOResult]:
+        check_experience(self.behavior, self.spec, self.store, self.collector.slots)
+        self._last_update_step = self.step
+        return UpdateJob(partial(self._learn_from, self.store, self.step), self._adopt)
+
+    def _learn_from(self, store: RolloutStore, step: int) -> PPOResult:
+        """The work of an update: uses nothing that collecting changes."""
         skipped_before = self.optimizer.num_skipped
         streams = self.rewards.streams(store)
         experience = PPOExperience(store, self.encoder, self.network, len(streams), self._device)
         targets = compute_targets(
             store, streams, experience.values, experience.final_values, self.hyperparameters.lambd
         )
-        rate, coefficients = self.scheduled()
+        rate, coefficients = self.scheduled(step)
         losses = self._learn(experience, targets, rate, coefficients)
-        cloned = self._cloning.update(self.step) if self._cloning else {}
-        self._fold(targets.rows)
-        self.acting.load_weights(self.flat)
-        self._report_skipped(self.optimizer.num_skipped - skipped_before)
-        self.updates += 1
-        self._last_update_step = self.step
+        cloned = self._cloning.update(step) if self._cloning else {}
+        means = experience.values[targets.rows].mean(axis=0, dtype=np.float64)
         stats = {
             **losses.as_stats(),
-            **self.rewards.finish(),
             **cloned,
             "Policy/Learning Rate": rate,
             "Policy/Epsilon": coefficients.epsilon,
             "Policy/Beta": coefficients.beta,
         }
-        means = experience.values[targets.rows].mean(axis=0, dtype=np.float64)
         for name, mean in zip(self.rewards.names, means.tolist(), strict=True):
             stats[f"Policy/{name.capitalize()} Value Estimate"] = mean
-        for tag, value in stats.items():
+        return PPOResult(store, targets.rows, stats, self.optimizer.num_skipped - skipped_before)
+
+    def _adopt(self, result: PPOResult, add_stat: AddStat) -> None:
+        """The end of an update, between two steps of collecting."""
+        self._fold(result.store, result.rows)
+        self.acting.load_weights(self.flat)
+        self._report_skipped(result.skipped)
+        self.updates += 1
+        for tag, value in {**result.stats, **self.rewards.finish()}.items():
             add_stat(tag, value)
-        self.loop.keep_unready()
+        if result.store is not self.store:
+            self._spare = result.store
 
     def _learn(
         self, experience: PPOExperience, targets: Targets, rate: float, coefficients: PPOCoefficients
@@ -297,23 +344,24 @@ class PPOTrainer:
             teach_signals if self.rewards.learned else None,
         )
 
-    def _fold(self, rows: NDArray[np.int64]) -> None:
+    def _fold(self, store: RolloutStore, rows: NDArray[np.int64]) -> None:
         """Let the statistics of vector observations learn from rows."""
         if self.encoder.normalizers:
             nothing = rows[:0]
-            columns = self.store.observations
+            columns = store.observations
             self.encoder.fold(
                 [raw_rows(each, nothing if isinstance(each, ImageColumn) else rows) for each in columns]
             )
 
-    def scheduled(self) -> tuple[float, PPOCoefficients]:
-        """Learning rate and loss coefficients at the current step."""
+    def scheduled(self, step: int | None = None) -> tuple[float, PPOCoefficients]:
+        """Learning rate and loss coefficients at a step, the current one if None."""
         hyper = self.hyperparameters
+        step = self.step if step is None else step
 
         def value(initial: float, floor: float, schedule: ScheduleType) -> float:
             if schedule is ScheduleType.CONSTANT:
                 return initial
-            return linear_decay(initial, floor, self.step, self.settings.max_steps)
+            return linear_decay(initial, floor, step, self.settings.max_steps)
 
         return (
             value(hyper.learning_rate, LEARNING_RATE_FLOOR, hyper.learning_rate_schedule),

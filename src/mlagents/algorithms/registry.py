@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from mlagents.algorithms.ppo_trainer import PPOTrainer
+from mlagents.algorithms.sac_trainer import SACTrainer
 from mlagents.algorithms.trainer import BehaviorTrainer, TrainerFactory
 from mlagents.settings.behavior import BehaviorSettings
 from mlagents.settings.errors import TrainerError
 from mlagents.settings.trainer_plugins import plugin_trainers
 from mlagents_envs.base_env import BehaviorSpec
 
-TRAINERS: dict[str, TrainerFactory] = {"ppo": PPOTrainer}
+TRAINERS: dict[str, TrainerFactory] = {"ppo": PPOTrainer, "sac": SACTrainer}
 """Built-in trainers by type; their settings classes are in :mod:`mlagents.settings.registry`."""
 
 
@@ -35,6 +36,11 @@ def make_trainer(
     Raises:
         TrainerError: there is no such trainer, or it refuses the behavior.
     """
+    branches = tuple(spec.action_spec.discrete_branches)
+    if any(size < 1 for size in branches):
+        raise TrainerError(
+            f"The behavior {behavior} has the discrete branches {branches}; each needs at least one action."
+        )
     name = settings.trainer_type
     factory = TRAINERS.get(name)
     if factory is None:

@@ -75,7 +75,6 @@ class SACExperience:
 
     def begin_update(self) -> None:
         """Take note of what is stored now; several batches are drawn before more comes."""
-        self.rewards.take_in()
         if self._store.sequence_length > 1:
             self._starts = sequence_starts(self._store)
 

@@ -84,7 +84,7 @@ class AutogradSACGradients:
         values = networks.critic.evaluate(encodings, batch.continuous_actions)
         losses = [sac.critic_loss(each, targets, batch, spec) for each in values]
         networks.flat_critic.gradients.zero_()
-        (losses[0] + losses[1]).backward(inputs=self._critic_parameters)
+        torch.autograd.backward(losses, inputs=self._critic_parameters)
 
         fixed = (encodings[0].detach(), encodings[1].detach())
         smaller = torch.minimum(*networks.critic.evaluate(fixed, pair.now.actions))
@@ -94,7 +94,7 @@ class AutogradSACGradients:
             per_row = per_row + self._settings.entropy_penalty * penalty
         policy_loss = sac.masked_mean(per_row, batch.mask)
         networks.flat_actor.gradients.zero_()
-        policy_loss.backward(inputs=self._actor_parameters)
+        torch.autograd.backward(policy_loss, inputs=self._actor_parameters)
 
         with torch.no_grad():
             self._differentiate_temperatures(pair.now, batch)
@@ -172,12 +172,14 @@ def continuous_target(settings: SACSettings, spec: ActionSpec) -> float:
 
 
 def now_and_next(values: Tensor, length: int) -> tuple[Tensor, Tensor]:
-    """Split paths of L + 1 steps, ``[B · (L + 1), ...]``, into their first and their last L: ``[B · L, ...]``."""
+    """Split paths of L + 1 steps ``[B · (L + 1), ...]`` into their first and last L, ``[B · L, ...]``."""
     paths = values.view(len(values) // (length + 1), length + 1, *values.shape[1:])
     return paths[:, :-1].flatten(0, 1), paths[:, 1:].flatten(0, 1)
 
 
-def _parts(encodings: tuple[Encoding, Encoding], length: int, *, following: bool) -> tuple[Encoding, Encoding]:
+def _parts(
+    encodings: tuple[Encoding, Encoding], length: int, *, following: bool
+) -> tuple[Encoding, Encoding]:
     first, second = (
         Encoding(*(now_and_next(part, length)[following] for part in encoding)) for encoding in encodings
     )

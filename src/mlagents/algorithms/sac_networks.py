@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from mlagents.algorithms.optimizer import FlatAdam
 from mlagents.algorithms.sac_settings import SACSettings
@@ -99,7 +100,8 @@ class SACNetworks:
     @property
     def alpha(self) -> NDArray[np.float32]:
         """Temperatures, float32 ``[T]``."""
-        return np.exp(self.log_alpha.numpy())
+        alpha: NDArray[np.float32] = np.exp(self.log_alpha.numpy())
+        return alpha
 
     def step(self, learning_rate: float, critic_rate: float) -> None:
         """Move policy, critics and temperatures down their gradients, and the targets after the critics.
@@ -148,30 +150,36 @@ class SACNetworks:
         Returns:
             For each part that does not fit, and stays as it is, why.
         """
+
+        def take_actor() -> None:
+            self.actor.load_state_dict(state["Policy"]["actor"])
+
+        def take_critics() -> None:
+            self.critic.load_state_dict(state["Optimizer:q_network"])
+            self.target.load_state_dict(state["Optimizer:target_network"])
+
+        def take_temperatures() -> None:
+            theirs = state["Optimizer:entropy_optimizer"]["log_alpha"]
+            if theirs.shape != self.log_alpha.shape:
+                raise ValueError(f"it has {len(theirs)} temperatures instead of {len(self.log_alpha)}")
+            self.log_alpha.copy_(theirs)
+
         misfits: dict[str, Exception] = {}
-        parts = {
-            "actor": lambda: self.actor.load_state_dict(state["Policy"]["actor"]),
-            "critic": lambda: self._take_over_critics(state),
-            "entropy coefficient": lambda: self._take_over_temperatures(state),
-        }
-        for part, take in parts.items():
+        for part, take in (
+            ("actor", take_actor),
+            ("critic", take_critics),
+            ("entropy coefficient", take_temperatures),
+        ):
+            mine = [values.clone() for values in self._vectors]
             try:
                 take()
             except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
                 misfits[part] = error
+                for values, before in zip(self._vectors, mine, strict=True):  # some layers may have fitted
+                    values.copy_(before)
         return misfits
 
-    def _take_over_critics(self, state: dict[str, Any]) -> None:
-        before = self.flat_critic.values.clone()
-        try:
-            self.critic.load_state_dict(state["Optimizer:q_network"])
-            self.target.load_state_dict(state["Optimizer:target_network"])
-        except Exception:
-            self.flat_critic.values.copy_(before)
-            raise
-
-    def _take_over_temperatures(self, state: dict[str, Any]) -> None:
-        theirs = state["Optimizer:entropy_optimizer"]["log_alpha"]
-        if theirs.shape != self.log_alpha.shape:
-            raise ValueError(f"it has {len(theirs)} temperatures instead of {len(self.log_alpha)}")
-        self.log_alpha.copy_(theirs)
+    @property
+    def _vectors(self) -> tuple[Tensor, ...]:
+        """Everything that is learned."""
+        return (self.flat_actor.values, self.flat_critic.values, self.flat_target.values, self.log_alpha)

@@ -16,7 +16,8 @@ from mlagents.rewards.transitions import TransitionBatch
 from mlagents.state_tree import to_arrays
 
 EXTRINSIC = "extrinsic"
-_ROWS_AT_ONCE = 4096
+_ROWS_AT_ONCE = 1024
+"""New rows are taken in so many at a time: running sums of rewards need long pieces of episodes."""
 
 GetTransitions = Callable[[NDArray[np.int64]], TransitionBatch]
 """Transitions of rows."""
@@ -32,10 +33,14 @@ class SACRewards:
         signals: the signals.
         transitions: makes transitions of rows of the replay.
         store: the replay.
+
+    Attributes:
+        holds_back: set while the signals are at work in another thread; new rows then wait.
     """
 
     def __init__(self, signals: SignalSet, transitions: GetTransitions, store: ReplayStore) -> None:
         self.signals = signals
+        self.holds_back = False
         self._transitions = transitions
         self._store = store
         self._stats: dict[str, list[float]] = {}
@@ -50,7 +55,7 @@ class SACRewards:
         if not self.signals.learned:
             return
         self._new_rows = np.append(self._new_rows, np.arange(first, first + count))
-        if len(self._new_rows) >= _ROWS_AT_ONCE:
+        if len(self._new_rows) >= _ROWS_AT_ONCE and not self.holds_back:
             self.take_in()
 
     def take_in(self) -> None:
@@ -111,9 +116,8 @@ class SACRewards:
                 discounts[:, column] = signals.extrinsic.gamma * goes_on
         return rewards, discounts
 
-    def learn(self, rows: NDArray[np.int64]) -> None:
+    def learn(self, batch: TransitionBatch) -> None:
         """One update of every signal that learns."""
-        batch = self._transitions(rows)
         for signal in self.signals.learned.values():
             for tag, value in signal.update(batch).items():
                 self._stats.setdefault(tag, []).append(value)

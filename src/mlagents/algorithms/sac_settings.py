@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import model_validator
+from pydantic import TypeAdapter, ValidationError, model_validator
 
 from mlagents.settings.base import Settings
 from mlagents.settings.types import (
@@ -69,6 +69,13 @@ class SACSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _signals_follow_the_policy(cls, data: Any) -> Any:  # noqa: ANN401
-        if isinstance(data, Mapping) and "steps_per_update" in data:
-            return {"reward_signal_steps_per_update": data["steps_per_update"], **data}
-        return data
+        if not isinstance(data, Mapping) or "steps_per_update" not in data:
+            return data
+        try:
+            followed = _RATIO.validate_python(data["steps_per_update"])
+        except ValidationError:  # reported there, and once is enough
+            return data
+        return {"reward_signal_steps_per_update": followed, **data}
+
+
+_RATIO: TypeAdapter[float] = TypeAdapter(PositiveFloat)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from mlagents.sampling.worker import StepBatch
 from mlagents.settings.behavior import BehaviorSettings
@@ -12,6 +12,9 @@ from mlagents_envs.base_env import ActionTuple, BehaviorSpec
 
 AddStat = Callable[[str, float], None]
 """Takes a statistic by tag and value."""
+
+Learned = TypeVar("Learned")
+"""What the working half of an update hands to the other half."""
 
 
 class FinishedEpisodes(NamedTuple):
@@ -95,8 +98,9 @@ class BehaviorTrainer(Protocol):
         """Everything that the future of this behavior depends on, experience in progress included.
 
         The top level has the names of the original's checkpoints; what only we keep is under ``Training``,
-        a dict that the run adds keys of its own to. Arrays and tensors are those in use: write or copy them
-        before the trainer goes on.
+        a dict that the run adds keys of its own to. Experience that is large may be under ``Replay``, which
+        numbered checkpoints leave out; :meth:`set_state` must do without it then. Arrays and tensors are those
+        in use: write or copy them before the trainer goes on.
         """
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -114,6 +118,45 @@ class BehaviorTrainer(Protocol):
 
         Raises:
             ExportError: whatever prevented it, and nothing else.
+        """
+
+
+class UpdateJob(Generic[Learned]):
+    """An update in two halves: the work, and what collecting sees of it.
+
+    Args:
+        learn: the work. It may run in another thread, so it touches nothing that collecting touches.
+        adopt: lets the policy that acts, and the statistics, have the result.
+    """
+
+    def __init__(self, learn: Callable[[], Learned], adopt: Callable[[Learned, AddStat], None]) -> None:
+        self._learn = learn
+        self._adopt = adopt
+        self._learned: list[Learned] = []
+
+    def run(self) -> None:
+        """Do the work, in any thread."""
+        self._learned.append(self._learn())
+
+    def finish(self, add_stat: AddStat) -> None:
+        """Act from now on with what was learned; in the thread that collects, after :meth:`run`."""
+        self._adopt(self._learned.pop(), add_stat)
+
+
+@runtime_checkable
+class LearnsBeside(Protocol):
+    """A trainer whose updates can run in a thread of their own while it collects.
+
+    Others are always updated in line, by :meth:`BehaviorTrainer.update`.
+    """
+
+    def begin_update(self) -> UpdateJob[Any]:
+        """Take aside what the update that is due learns from; the trainer then goes on collecting.
+
+        Until the job is finished, the run begins no other one, and asks for no state, weights or export.
+
+        Raises:
+            UnityObservationException: a reward or an observation is NaN or infinite; nothing has changed.
         """
 
 

@@ -48,7 +48,7 @@ def _examine(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--env", metavar="NAME_OR_PATH", help="environment to start and step")
     parser.add_argument(
-        "--timeout-wait", type=int, default=60, metavar="S", help="seconds to wait for it (60)"
+        "--timeout-wait", type=_seconds, default=60, metavar="S", help="seconds to wait for it (60)"
     )
     parser.add_argument("--results-dir", default="results", metavar="DIR", help="where results will go")
     parser.add_argument(DEBUG, action="store_true", help="tracebacks for errors")
@@ -62,6 +62,16 @@ def _examine(argv: Sequence[str]) -> int:
             problems += finding.verdict is Verdict.PROBLEM
     print("Everything that was checked works." if not problems else f"{problems} to mend, marked PROBLEM.")
     return 1 if problems else 0
+
+
+def _seconds(text: str) -> int:
+    try:
+        seconds = int(text)
+    except ValueError:
+        seconds = 0
+    if seconds < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of seconds, 1 or more")
+    return seconds
 
 
 def _checks(arguments: argparse.Namespace) -> list[Callable[[], Iterable[Finding]]]:

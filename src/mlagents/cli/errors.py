@@ -21,7 +21,8 @@ from mlagents.settings.errors import (
     TrainerError,
 )
 from mlagents.settings.memory import ADVICE, is_out_of_memory, memory_text
-from mlagents_envs.exception import UnityException
+from mlagents_envs.exception import EnvironmentWarning, UnityException
+from mlagents_envs.files import FULL_DISK
 
 DEBUG = "--debug"
 ENV_ARGS = "--env-args"
@@ -63,9 +64,9 @@ def debug_requested(argv: Sequence[str]) -> bool:
 def run_command(body: Callable[[], int], *, debug: bool = False) -> int:
     """Run the body of a command, and turn what it raises into messages and an exit code.
 
-    ``TrainerConfigWarning`` is printed as one line while the body runs. A KeyboardInterrupt that the
-    body did not handle itself gives 130. Where whatever read our output has stopped reading, as ``head``
-    does, nobody is told anything.
+    ``TrainerConfigWarning`` and ``EnvironmentWarning`` are printed as one line while the body runs. A
+    KeyboardInterrupt that the body did not handle itself gives 130. Where whatever read our output has
+    stopped reading, as ``head`` does, nobody is told anything.
 
     Args:
         body: returns the exit code.
@@ -98,7 +99,8 @@ def user_message(error: Exception) -> str | None:
         return "whatever read our output, or a worker, is gone (broken pipe); --debug shows which"
     if isinstance(error, OSError) and error.errno in FILE_SYSTEM_ERRORS:
         place = f"{os.fspath(error.filename)}: " if isinstance(error.filename, str | os.PathLike) else ""
-        return f"{place}{error.strerror}"
+        advice = "; make room there, or choose another place" if error.errno in FULL_DISK else ""
+        return f"{place}{error.strerror}{advice}"
     if is_out_of_memory(error):
         return f"There is not enough memory ({memory_text(error)}). {ADVICE}"
     return None
@@ -134,10 +136,10 @@ def _give_up_closed_output() -> bool:
 
 
 def _show_warning(otherwise: Callable[..., None]) -> Callable[..., None]:
-    """A :func:`warnings.showwarning` that leaves out file and line of the code for warnings of ours."""
+    """A :func:`warnings.showwarning` that leaves out file and line for what concerns the user's files."""
 
     def show(message: Warning | str, category: type[Warning], *place: object, **where: object) -> None:
-        if issubclass(category, TrainerConfigWarning):
+        if issubclass(category, (TrainerConfigWarning, EnvironmentWarning)):
             print(f"warning: {message}", file=sys.stderr)
         else:
             otherwise(message, category, *place, **where)

@@ -193,6 +193,8 @@ def _models(arguments: Sequence[str], behavior: str | None) -> dict[str | None, 
     for argument in arguments:
         name, equals, path = argument.partition("=")
         if equals and not Path(argument).exists():
+            if not name or not path:
+                raise TrainerError(f"{argument}: write it as BEHAVIOR=file.")
             key: str | None = name
         else:
             key, path = behavior, argument

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlagents import __version__
 from mlagents.cli.errors import debug_requested, run_command
-from mlagents.cli.options import parse_options
+from mlagents.cli.options import Command, parse_command
 from mlagents_envs import logging_util
 
 if TYPE_CHECKING:
@@ -27,7 +27,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 at the end of training and after Ctrl+C, 1 for an error, 2 for wrong usage.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    return run_command(lambda: learn(parse_options(arguments)), debug=debug_requested(arguments))
+    return run_command(lambda: _carry_out(parse_command(arguments)), debug=debug_requested(arguments))
+
+
+def _carry_out(command: Command) -> int:
+    if not command.dry_run:
+        return learn(command.options)
+    from mlagents.run.dry_run import describe_run  # PyTorch, only where needed
+
+    logging_util.set_log_level(logging.WARNING)  # what is printed is a YAML file
+    for line in describe_run(command.options):
+        print(line)
+    return 0
 
 
 def learn(options: RunOptions) -> int:
@@ -39,46 +50,11 @@ def learn(options: RunOptions) -> int:
     # loaded only now, so that --help and mistakes in the configuration answer at once
     import torch
 
-    from mlagents.monitoring.console import ConsoleWriter
-    from mlagents.monitoring.phase_clock import PhaseClock
-    from mlagents.monitoring.progress import Progress
-    from mlagents.monitoring.tensorboard import TensorboardWriter
-    from mlagents.run.results_folder import ResultsFolder
-    from mlagents.run.training_run import TrainingRun
+    from mlagents.run.launch import launch
 
     logging_util.set_log_level(logging.DEBUG if options.debug else logging.INFO)
-    checkpoint = options.checkpoint_settings
-    total_steps: dict[str, int] = {}
-    clock = PhaseClock()
-    progress = Progress(total_steps, clock)
-
-    def begin(run: TrainingRun) -> None:
-        print(f"Seed {run.seed}")
-        progress.start({b.name: b.trainer.step for b in run.behaviors.values()})
-
-    def show(run: TrainingRun) -> None:
-        for behavior in run.behaviors.values():
-            if run.is_learning and behavior.name not in total_steps:  # behaviors may appear late
-                total_steps[behavior.name] = behavior.trainer.settings.max_steps
-            progress.update(behavior.name, behavior.trainer.step, behavior.mean_return)
-
-    run = TrainingRun(
-        options,
-        writers=[
-            TensorboardWriter(
-                ResultsFolder(checkpoint.results_dir, checkpoint.run_id).root,
-                clear_past_data=checkpoint.force and not checkpoint.resume,
-                hidden_keys={"Is Training", "Step"},
-            ),
-            ConsoleWriter(progress.log),
-        ],
-        clock=clock,
-        on_begin=begin,
-        on_step=show,
-    )
     print(f"Open ML-Agents {__version__}, PyTorch {torch.__version__}")
-    with progress:
-        result = run.run()
+    run, result = launch(options)
     report(run, result)
     return 0
 

@@ -9,7 +9,7 @@ import argparse
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
 
@@ -38,6 +38,8 @@ examples:
   mlagents-learn config/ppo/3DBall_randomize.yaml --env=3DBall --run-id=ball2 \\
       --initialize-from=ball1
       start a new run from its weights
+  mlagents-learn config/ppo/3DBall.yaml --env=3DBall --dry-run
+      what would be done, and how much memory it takes
   tensorboard --logdir results
       watch the curves
 
@@ -110,6 +112,14 @@ GROUPS: dict[str, tuple[Option, ...]] = {
         Option("--force", CHECKPOINT, "start the run of this name over"),
         Option("--initialize-from", CHECKPOINT, "start from the weights of another run", str, "RUN_ID"),
         Option("--inference", CHECKPOINT, "act only, learn nothing; use it with --resume"),
+        Option(
+            "--stop-at-reward",
+            CHECKPOINT,
+            "stop when the mean return of the last 100 episodes is this (of every behavior)",
+            number,
+            "X",
+        ),
+        Option("--wandb", CHECKPOINT, "send statistics to Weights & Biases too (needs the extra wandb)"),
     ),
     "engine window": (
         Option("--width", ENGINE, "width of the window in pixels (84)", whole_number, "N"),
@@ -126,6 +136,7 @@ GROUPS: dict[str, tuple[Option, ...]] = {
     ),
 }
 
+DRY_RUN = "--dry-run"
 OLD_SWITCHES = ("--load", "--train", "--torch", "--tensorflow", "--cpu", "--multi-gpu", "--slow")
 OLD_NUMBERS = ("--save-freq", "--keep-checkpoints", "--lesson", "--num-runs")
 OLD_TEXTS = ("--curriculum", "--sampler", "--docker-target-name")
@@ -171,6 +182,9 @@ def create_parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--deterministic", action="store_true", help="most probable action instead of a sample"
     )
+    group.add_argument(
+        DRY_RUN, action="store_true", help="print what would be done, with its memory; write nothing"
+    )
     group.add_argument(DEBUG, action="store_true", help="detailed log, and tracebacks for errors")
     group.add_argument("--version", action="version", version=f"Open ML-Agents {__version__}")
     for flag in OLD_SWITCHES:
@@ -182,8 +196,25 @@ def create_parser() -> argparse.ArgumentParser:
     return parser
 
 
+class Command(NamedTuple):
+    """What was typed.
+
+    Attributes:
+        options: options of the run.
+        dry_run: whether to print what would be done, instead of doing it.
+    """
+
+    options: RunOptions
+    dry_run: bool
+
+
 def parse_options(argv: Sequence[str]) -> RunOptions:
-    """The options of a run from its command line and its YAML file.
+    """The options of a run from its command line and its YAML file; see :func:`parse_command`."""
+    return parse_command(argv).options
+
+
+def parse_command(argv: Sequence[str]) -> Command:
+    """What a command line asks for, together with its YAML file.
 
     Exits with code 2 on usage errors, 0 after ``--help`` or ``--version``.
 
@@ -203,16 +234,26 @@ def parse_options(argv: Sequence[str]) -> RunOptions:
     if path is None and old_files:
         parser.error("--curriculum, --sampler and --lesson need a configuration file")
     lesson = typed.pop("lesson", 0)
-    file = YamlFile("", {}) if path is None else read_configuration(path, **old_files)
+    file = (
+        YamlFile("", {})
+        if path is None
+        else read_configuration(
+            path, curriculum=old_files.get("curriculum"), sampler=old_files.get("sampler")
+        )
+    )
     data = copy.deepcopy(file.data)
-    begin_at_lesson(data, lesson)
+    if lesson < 0:
+        parser.error(f"argument --lesson: lessons count from 0, and {lesson} was asked for")
+    if not begin_at_lesson(data, lesson):
+        warn("--lesson has no effect: no environment parameter has a curriculum")
     if path is None:
         warn("no configuration file: every behavior trains with the default settings of PPO")
         data["default_settings"] = {}
     _translate_old_options(typed, data)
     _resolve_resume_or_initialize(typed, data)
     places = _apply(typed, data)
-    return build_run_options(data, Origin(path, file.lines, places))
+    options = build_run_options(data, Origin(path, file.lines, places, file.files))
+    return Command(options, dry_run=bool(typed.get("dry_run")))
 
 
 def _split_env_args(
@@ -239,7 +280,7 @@ def _split_env_args(
 def _complete(parser: argparse.ArgumentParser, flag: str) -> str:
     """The option that ``flag`` is, or is the beginning of; exits with code 2 where that is unclear."""
     shown = [option.flag for options in GROUPS.values() for option in options]
-    shown += [ENV_ARGS, "--deterministic", DEBUG, "--version", "--help", "--load"]
+    shown += [ENV_ARGS, "--deterministic", DRY_RUN, DEBUG, "--version", "--help", "--load"]
     if flag in {*shown, *OLD_SWITCHES, *OLD_NUMBERS, *OLD_TEXTS}:
         return flag
     candidates = [name for name in shown if name.startswith(flag)]

@@ -10,6 +10,7 @@ from mlagents.cli.errors import debug_requested, run_command
 from mlagents.settings.loading import build_run_options, read_configuration, warn
 from mlagents.settings.problems import Origin
 from mlagents.settings.run_options import RunOptions
+from mlagents_envs.near_names import nearest
 
 DESCRIPTION = """\
 Trains as a YAML or JSON file says that holds everything, environment and run id included; a
@@ -54,8 +55,10 @@ def load_experiment(path: str) -> RunOptions:
     """
     file = read_configuration(path)
     known = {key: value for key, value in file.data.items() if key in RunOptions.model_fields}
-    for key in file.data.keys() - known.keys():
-        warn(f"{path}: {key}: unknown key (ignored)")
+    for key in sorted(file.data.keys() - known.keys()):
+        suggestion = nearest(key, RunOptions.model_fields)
+        hint = f"; did you mean '{suggestion}'?" if suggestion else ""
+        warn(f"{path}: {key}: unknown key (ignored){hint}")
     return build_run_options(known, Origin(path, file.lines))
 
 

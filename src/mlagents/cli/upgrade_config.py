@@ -55,12 +55,21 @@ def _upgrade(argv: Sequence[str]) -> int:
     parser.add_argument(DEBUG, action="store_true", help="tracebacks for errors")
     arguments = parser.parse_args(argv)
     target = Path(arguments.new)
+    if target.is_dir():
+        raise TrainerConfigError(f"{target} is a folder; name the file to write in it")
+    if not target.absolute().parent.is_dir():
+        raise TrainerConfigError(f"{target}: there is no folder {target.parent}; make it first")
     if target.exists() and not arguments.force:
         raise TrainerConfigError(f"{target} exists already; name another file, or add --force")
-    file = read_configuration(arguments.old, curriculum=arguments.curriculum, sampler=arguments.sampler)
-    build_run_options(file.data, Origin(arguments.old, file.lines))
+    file = read_configuration(
+        arguments.old, curriculum=arguments.curriculum, sampler=arguments.sampler, advise=False
+    )
+    if not file.data:
+        raise TrainerConfigError(f"{arguments.old} is empty; there is nothing to rewrite")
+    build_run_options(file.data, Origin(arguments.old, file.lines, files=file.files))
     atomic_write_text(target, yaml.safe_dump(without_nulls(file.data), sort_keys=False, allow_unicode=True))
-    behaviors = ", ".join(file.data.get("behaviors", {})) or "default_settings"
+    names = [*file.data.get("behaviors", {}), *({"default_settings"} & file.data.keys())]
+    behaviors = ", ".join(names) or "no behavior"
     print(f"{target} holds {behaviors} in the present form.")
     return 0
 

@@ -57,8 +57,8 @@ class ReplayStore:
         trace_cut: bool ``[R]``, written by the collector; without meaning here.
         agent_slot: int32 ``[R]``, slot of the agent; -1 for rows that no agent decides in any more.
         position: int64 ``[R]``, decisions in the same episode before this one; only kept for sequences.
-        previous_row: int64 ``[R]``, row that this one followed, or -1; it may have been overwritten since. Only
-            kept for sequences.
+        previous_row: int64 ``[R]``, row that this one followed, or -1; it may have been overwritten since.
+            Only kept for sequences.
         memory: float32 ``[R, m]``, what the policy remembered before the decision.
         critic_memory: float32 ``[R, m']``, what the critics remembered then.
         lost_slots: agents whose undecided rows were overwritten, because they did not come back for a whole
@@ -172,7 +172,8 @@ class ReplayStore:
             self._last_row = np.append(self._last_row, np.full(missing, NO_ROW, dtype=np.int64))
         end = first + len(slots)
         previous = self._last_row[slots]
-        going_on = (previous != NO_ROW) & ~self.complete[previous]
+        # an agent that was away for a round of the ring finds others in its last row
+        going_on = (previous != NO_ROW) & ~self.complete[previous] & (self.agent_slot[previous] == slots)
         self.previous_row[first:end] = np.where(going_on, previous, NO_ROW)
         self.position[first:end] = np.where(going_on, self.position[previous] + 1, 0)
         self._last_row[slots] = np.arange(first, end)

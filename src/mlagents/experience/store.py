@@ -232,17 +232,32 @@ class RolloutStore:
             int64 ``[previous R + 1]``, new row of each old row, -1 where it was dropped. The extra last
             element is -1, so that "no row" (-1) maps to itself when used as an index.
         """
+        return self.move_unready(self)
+
+    def move_unready(self, target: RolloutStore) -> NDArray[np.int64]:
+        """Replace what ``target`` holds by the rows that :meth:`keep_unready` keeps; see there.
+
+        Unless it is this store, this one stays as it is: what was ready is bootstrapped from the others.
+        """
         used = self.num_rows
         kept = np.flatnonzero(~self.ready() & (self.agent_slot[:used] >= 0))
+        count = len(kept)
+        if target.capacity < self.capacity:
+            target._grow(self.capacity)
         moved = np.full(used + 1, _NO_ROW, dtype=np.int64)
-        moved[kept] = np.arange(len(kept))
-        for column in self._all_row_columns():
-            column[: len(kept)] = column[kept]
-        self.next_row[: len(kept)] = moved[self.next_row[: len(kept)]]
-        self._clear_from(len(kept))
-        self.num_rows = len(kept)
-        self.num_complete = int(np.count_nonzero(self.complete[: len(kept)]))
-        self.num_bootstrap = 0
+        moved[kept] = np.arange(count)
+        for column, new in zip(target.observations, self.raw_observations(kept), strict=True):
+            if isinstance(column, ImageColumn):
+                column.restore(new)
+            else:
+                column[:count] = new
+        for name in self._ROW_COLUMNS:
+            getattr(target, name)[:count] = getattr(self, name)[kept]
+        target.next_row[:count] = moved[target.next_row[:count]]
+        target._clear_from(count)
+        target.num_rows = count
+        target.num_complete = int(np.count_nonzero(target.complete[:count]))
+        target.num_bootstrap = 0
         return moved
 
     def abandon(self, rows: NDArray[np.int64]) -> None:
@@ -292,10 +307,6 @@ class RolloutStore:
         self.num_rows = rows
         self.num_complete = int(np.count_nonzero(self.complete[:rows]))
         self.num_bootstrap = bootstraps
-
-    def _all_row_columns(self) -> list[NDArray[Any]]:
-        observations = [raw_rows(column, slice(None)) for column in self.observations]
-        return [*observations, *(getattr(self, name) for name in self._ROW_COLUMNS)]
 
     def _grow(self, needed: int) -> None:
         capacity = max(needed, 2 * self.capacity)

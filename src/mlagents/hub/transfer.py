@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 _REPO_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+_HTTP_LIBRARIES = frozenset({"httpcore", "httpx", "httpx2", "requests", "urllib3"})
 _NEEDS_HUB = "This needs the package huggingface-hub. Install it with: pip install huggingface-hub"
 
 
@@ -106,6 +107,15 @@ def explaining(repo_id: str) -> Iterator[None]:
         advice = " Log in with: hf auth login" if status in {401, 403} else ""
         reason = str(error).strip().splitlines()[0]
         raise UnityTrainerException(f"The hub refuses {repo_id}: {reason}{advice}") from None
-    except (OSError, RuntimeError) as error:  # no connection, in the words of several libraries
+    except Exception as error:  # no connection, in the words of several libraries
+        if not (isinstance(error, OSError | RuntimeError) or _is_of_connection(error)):
+            raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UnityTrainerException(f"{repo_id} could not be transferred: {reason}") from None
+        raise UnityTrainerException(
+            f"{repo_id} could not be transferred: {reason}. Check the connection to the hub."
+        ) from None
+
+
+def _is_of_connection(error: Exception) -> bool:
+    """Whether the library that the hub's client connects with raised it; which one depends on its version."""
+    return any(kind.__module__.partition(".")[0] in _HTTP_LIBRARIES for kind in type(error).__mro__)

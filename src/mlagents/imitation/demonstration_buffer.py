@@ -100,7 +100,9 @@ def load_demonstrations(
     try:
         parts = [_read(file, behavior, spec, alignment) for file in find_demonstrations(path)]
     except DemonstrationError as error:
-        raise DemonstrationError(f"{error} It is a demo_path of the behavior {behavior}.") from error
+        raise DemonstrationError(
+            f"{error} It is a demo_path of the behavior {behavior}: correct the path, or record it again."
+        ) from error
     buffer = _joined(parts, spec)
     _LOGGER.info(
         "%s: %d decisions of %d episodes from %s.", behavior, len(buffer), int(buffer.starts.sum()), path

@@ -30,7 +30,8 @@ def match_observations(demo: Demonstration, behavior: str, spec: BehaviorSpec) -
     if theirs.action_spec != spec.action_spec:
         raise TrainerError(
             f"The demonstration {demo.path} does not fit the behavior {behavior}: it was recorded with "
-            f"actions ({theirs.action_spec}), but the behavior has ({spec.action_spec})."
+            f"actions ({theirs.action_spec}), but the behavior has ({spec.action_spec}). "
+            f"It shows the behavior '{demo.behavior_name}'; name a recording of {behavior}."
         )
     recorded = [
         index for index, observation in enumerate(theirs.observation_specs) if 0 not in observation.shape

@@ -19,12 +19,15 @@ class ConsoleWriter(StatsWriter):
     Args:
         emit: takes each finished line; for instance the ``log`` method of a progress display.
         now: clock in seconds; elapsed time counts from construction.
+
+    Attributes:
+        emit: takes each finished line; may be replaced.
     """
 
     def __init__(
         self, emit: Callable[[str], None] = print, now: Callable[[], float] = time.perf_counter
     ) -> None:
-        self._emit = emit
+        self.emit = emit
         self._now = now
         self._start = now()
 
@@ -44,10 +47,10 @@ class ConsoleWriter(StatsWriter):
         parts.append("Training" if is_training else "Not Training")
         if _ELO in values:
             parts.append(f"ELO: {values[_ELO].mean:.3f}")
-        self._emit(f"[INFO] {'. '.join(parts)}.")
+        self.emit(f"[INFO] {'. '.join(parts)}.")
 
     def add_property(self, category: str, property_type: StatsPropertyType, value: object) -> None:
         """Print hyperparameters, one per line; other properties do not change the lines."""
         if property_type is StatsPropertyType.HYPERPARAMETERS and isinstance(value, Mapping):
             lines = [f"[INFO] Hyperparameters of behavior {category}:", *flatten_settings(value, indent=1)]
-            self._emit("\n".join(lines))
+            self.emit("\n".join(lines))

@@ -107,9 +107,10 @@ class PhaseClock:
     def pour_into(self, root: TimerNode) -> None:
         """Add the time since the last pouring to a tree of timers.
 
-        The phases become ``env_step``, ``policy`` and ``trainer_advance`` (with ``_update_policy``) under
+        The phases become ``env_step``, ``policy`` and ``trainer_advance`` under
         ``TrainerController.start_learning`` and ``TrainerController.advance``, whose totals are the whole;
-        so these names must not be timed elsewhere as well.
+        so these names must not be timed elsewhere as well. ``trainer_advance`` has ``_update_policy`` and
+        ``process_trajectory``, which is everything else: storing experience, summaries, savings.
 
         Args:
             root: root of the tree.
@@ -127,7 +128,8 @@ class PhaseClock:
         _add(advance.get_child("env_step"), spent.environment, entered[ENVIRONMENT])
         _add(advance.get_child("policy"), spent.inference, entered[INFERENCE])
         trainer = advance.get_child("trainer_advance")
-        _add(trainer, spent.update, entered[UPDATE])
+        _add(trainer, spent.update + spent.other, entered[OTHER])
+        _add(trainer.get_child("process_trajectory"), spent.other, entered[OTHER])
         _add(trainer.get_child("_update_policy"), spent.update, entered[UPDATE])
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TextIO
@@ -12,6 +14,9 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
+
+_live = threading.Lock()
+"""Held by the run whose bars are shown: there is one terminal, and Python's standard output goes through it."""
 
 _SHOWN_PHASES = ("environment", "inference", "update")
 
@@ -81,7 +86,9 @@ class PlainDisplay:
 
 
 class TerminalDisplay:
-    """A bar per behavior that stays below everything else that is printed.
+    """A bar per behavior that stays below everything else that is printed; also in the cell of a notebook.
+
+    While one run shows its bars, another in the same process prints its lines only.
 
     Args:
         stream: the terminal.
@@ -94,19 +101,26 @@ class TerminalDisplay:
         self._console = Console(file=stream)
         # Without a refresh thread: it would take the interpreter lock from the training loop.
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
+        self._shown = False
 
     @staticmethod
     def fits(stream: TextIO) -> bool:
-        """Whether ``stream`` is a terminal that can move its cursor."""
-        return stream.isatty() and not Console(file=stream).is_dumb_terminal
+        """Whether ``stream`` is a terminal that can move its cursor, or a notebook that can redraw a cell."""
+        console = Console(file=stream)
+        if console.is_jupyter:
+            return importlib.util.find_spec("ipywidgets") is not None
+        return stream.isatty() and not console.is_dumb_terminal
 
     def start(self) -> None:
-        """Take over the last lines of the terminal."""
-        self._live.start()
+        """Take over the last lines of the terminal, unless another run has them."""
+        self._shown = _live.acquire(blocking=False)
+        if self._shown:
+            self._live.start()
 
     def draw(self, rows: list[BehaviorProgress], shares: Mapping[str, float]) -> None:
         """Redraw the bars."""
-        self._live.update(render(rows, shares), refresh=True)
+        if self._shown:
+            self._live.update(render(rows, shares), refresh=True)
 
     def log(self, line: str) -> None:
         """Print a line above the bars."""
@@ -114,8 +128,14 @@ class TerminalDisplay:
 
     def close(self, rows: list[BehaviorProgress], shares: Mapping[str, float]) -> None:
         """Draw once more and give the terminal back."""
-        self.draw(rows, shares)
-        self._live.stop()
+        if not self._shown:
+            return
+        try:
+            self.draw(rows, shares)
+            self._live.stop()
+        finally:
+            self._shown = False
+            _live.release()
 
 
 def render(rows: list[BehaviorProgress], shares: Mapping[str, float]) -> Group:

@@ -135,6 +135,16 @@ class ObservationEncoder:
         return [normalizer.get_state() for normalizer in self.normalizers]
 
     def set_state(self, states: list[dict[str, Any]]) -> None:
-        """Continue from a state returned by :meth:`get_state`."""
+        """Continue from a state returned by :meth:`get_state`.
+
+        Raises:
+            ValueError: it belongs to other observations, or to another setting of ``normalize``.
+        """
+        theirs, mine = [len(state["mean"]) for state in states], [len(each.mean) for each in self.normalizers]
+        if bool(theirs) != bool(mine):
+            without = "without" if mine else "with"
+            raise ValueError(f"it was trained {without} network_settings.normalize")
+        if theirs != mine:
+            raise ValueError(f"it normalises vectors of the sizes {theirs}, and here they are {mine}")
         for normalizer, state in zip(self.normalizers, states, strict=True):
             normalizer.set_state(state)

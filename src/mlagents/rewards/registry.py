@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from mlagents.imitation.demonstration_buffer import load_demonstrations
+from mlagents.networks.observation_kinds import UnsupportedObservationError
 from mlagents.rewards.curiosity import Curiosity
 from mlagents.rewards.curiosity_settings import CuriositySettings
 from mlagents.rewards.gail import GAIL
@@ -42,12 +43,17 @@ def make_signal(
     """
     device = torch.device(device)
     seed = int(np.random.SeedSequence([seed, *name.encode()]).generate_state(1)[0])
-    match settings:
-        case CuriositySettings():
-            return Curiosity(settings, spec, device, seed)
-        case RNDSettings():
-            return RND(settings, spec, device, seed)
-        case GAILSettings():
-            demonstrations = load_demonstrations(settings.demo_path, behavior, spec, settings.demo_alignment)
-            return GAIL(settings, spec, demonstrations, device, seed)
+    try:
+        match settings:
+            case CuriositySettings():
+                return Curiosity(settings, spec, device, seed)
+            case RNDSettings():
+                return RND(settings, spec, device, seed)
+            case GAILSettings():
+                demonstrations = load_demonstrations(
+                    settings.demo_path, behavior, spec, settings.demo_alignment
+                )
+                return GAIL(settings, spec, demonstrations, device, seed)
+    except UnsupportedObservationError as error:
+        raise UnsupportedObservationError(f"behavior {behavior}, reward signal {name}: {error}") from None
     raise ValueError(f"there is no learned reward signal '{name}'")

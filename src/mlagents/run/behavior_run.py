@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mlagents.algorithms.trainer import BehaviorTrainer
 from mlagents.export import ExportError
 from mlagents.monitoring.stats import StatsAggregationMethod, StatsReporter
-from mlagents.run.checkpoint_file import Checkpoint, first_reason, load_checkpoint, save_checkpoint
+from mlagents.run.best_checkpoint import BestCheckpoint
+from mlagents.run.checkpoint_file import (
+    INITIALIZE_ADVICE,
+    Checkpoint,
+    first_reason,
+    load_checkpoint,
+    save_checkpoint,
+)
 from mlagents.run.checkpoint_keeper import CheckpointKeeper
 from mlagents.run.results_folder import ResultsFolder
+from mlagents.run.saved_policy import DESCRIPTION, describe_behavior
 from mlagents_envs.logging_util import get_logger
 
 _LOGGER = get_logger(__name__)
@@ -31,6 +40,7 @@ class BehaviorRun:
         first_step: step at which this run began, above 0 when it was resumed.
         mean_return: mean return of the last 100 episodes at most, None before the first one ended.
         save_id: which saving of the run this state belongs to, -1 for none.
+        is_best_due: whether the last summary found the highest mean return so far.
     """
 
     def __init__(
@@ -45,6 +55,7 @@ class BehaviorRun:
         self.reporter = reporter
         self.mean_return: float | None = None
         self.save_id = -1
+        self.is_best_due = False
         self._folder = folder
         self._lessons = lessons or {}
         self.first_step = 0
@@ -53,6 +64,7 @@ class BehaviorRun:
         self._checkpoint_interval = settings.checkpoint_interval
         self.keeper = CheckpointKeeper(folder, self.name, settings.keep_checkpoints)
         self._recent_returns: deque[float] = deque(maxlen=_RECENT_EPISODES)
+        self._best = BestCheckpoint(self.keeper, self._lessons, _RECENT_EPISODES)
         self.schedule_from(trainer.step)
 
     def schedule_from(self, step: int) -> None:
@@ -79,6 +91,7 @@ class BehaviorRun:
         reporter.set_stat("Is Training", float(self.trainer.learns_at(label)))
         reporter.set_stat("Step", float(label))
         reporter.write_stats(label)
+        self.is_best_due = self.trainer.learns_at(label) and self._best.is_beaten_by(self.mean_return)
 
     @property
     def fraction_done(self) -> float:
@@ -89,6 +102,10 @@ class BehaviorRun:
     def rating(self) -> float | None:
         """Rating in self-play, None without it."""
         return None
+
+    def has_reached(self, goal: float) -> bool:
+        """Whether the mean return of the last 100 episodes, all of the present lessons, is at least ``goal``."""
+        return self._best.has_window and self.mean_return is not None and self.mean_return >= goal
 
     def collect_episodes(self) -> list[float]:
         """Take the episodes that ended since the last call into the statistics.
@@ -101,6 +118,7 @@ class BehaviorRun:
             self.reporter.add_stats(f"Policy/{name.capitalize()} Reward", sums)
         if not returns:
             return returns
+        self._best.count_episodes(len(returns))
         self._recent_returns.extend(returns)
         self.mean_return = sum(self._recent_returns) / len(self._recent_returns)
         histogram = StatsAggregationMethod.HISTOGRAM
@@ -112,10 +130,17 @@ class BehaviorRun:
         """Whether the step has reached the next multiple of ``checkpoint_interval``."""
         return self.trainer.step >= self.next_checkpoint
 
+    def _get_state(self) -> dict[str, Any]:
+        """State of the trainer, with what a run and a reader have to know."""
+        state = self.trainer.get_state()
+        state["Training"][DESCRIPTION] = describe_behavior(self.trainer)
+        state["Training"]["best"] = self._best.get_state()
+        return state
+
     def save_latest(self, save_id: int) -> None:
         """Write ``checkpoint.pt``, from which the run can be resumed."""
         self.save_id = save_id
-        state = self.trainer.get_state()
+        state = self._get_state()
         state["Training"]["save_id"] = save_id
         state["Training"]["recent_returns"] = list(self._recent_returns)
         path = self._folder.checkpoint(self.name)
@@ -130,16 +155,37 @@ class BehaviorRun:
             self.next_checkpoint += self._checkpoint_interval
         weights, model = self.keeper.paths(step)
         weights.parent.mkdir(parents=True, exist_ok=True)
-        save_checkpoint(self.trainer.get_state(), weights)
+        state = self._get_state()
+        state.pop("Replay", None)
+        save_checkpoint(state, weights)
         self.export(model)
+        self._best.export()
         self.keeper.add(step, self.mean_return)
+
+    def save_best(self) -> None:
+        """Write ``best.pt``; its model follows with the next numbered checkpoint.
+
+        Raises:
+            OSError: the folder is not writable or the disk is full.
+        """
+        self.is_best_due = False
+        if self.mean_return is not None:
+            state = self._get_state()
+            state.pop("Replay", None)
+            self._best.save(state, self.trainer.step, self.mean_return)
 
     def skip_checkpoint(self) -> None:
         """Plan the next numbered checkpoint without writing the one that is due."""
         self.next_checkpoint = self.trainer.step + self._checkpoint_interval
 
     def save_final(self) -> None:
-        """Write a last numbered checkpoint and the model of the run."""
+        """Write a last numbered checkpoint and the model of the run.
+
+        A run that was too short to find a best state has its last one.
+        """
+        self.collect_episodes()
+        if self.keeper.best is None or self._best.is_beaten_by(self.mean_return):
+            self.save_best()
         self.save_numbered()
         self.export(self._folder.final_model(self.name))
         self.keeper.finish(self.trainer.step, self.mean_return)
@@ -162,6 +208,7 @@ class BehaviorRun:
         training = checkpoint.state["Training"]
         self.save_id = int(training.get("save_id", -1))
         self._recent_returns.extend(training.get("recent_returns", []))
+        self._best.set_state(training.get("best", {}))
         if self._recent_returns:
             self.mean_return = sum(self._recent_returns) / len(self._recent_returns)
         self.first_step = self.trainer.step
@@ -175,6 +222,16 @@ class BehaviorRun:
         Raises:
             UnityTrainerException: the file cannot be read.
         """
-        for part, error in self.trainer.take_over_weights(load_checkpoint(path).state).items():
+        state = load_checkpoint(path, INITIALIZE_ADVICE).state
+        misfits = self.trainer.take_over_weights(state)
+        for part, error in misfits.items():
             _LOGGER.warning("%s starts with a fresh %s: %s.", self.name, part, first_reason(error))
-        _LOGGER.info("%s starts from the weights in %s.", self.name, path)
+        if "actor" in misfits:
+            _LOGGER.warning(
+                "%s does not start from the policy in %s, which does not fit. Compare its network_settings, "
+                "observations and actions.",
+                self.name,
+                path,
+            )
+        else:
+            _LOGGER.info("%s starts from the weights in %s.", self.name, path)

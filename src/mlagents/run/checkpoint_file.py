@@ -57,31 +57,41 @@ class Checkpoint:
         except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
             raise UnityTrainerException(
                 f"The checkpoint {self.path} does not fit the behavior {behavior} ({first_reason(error)}). "
-                "Use the network settings, observations and actions that it was made with."
+                "Use the network settings, reward signals, observations and actions that it was made with, "
+                "or start a new run from those of its weights that fit, with --initialize-from."
             ) from error
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
+RESUME_ADVICE = "Copy one of the numbered .pt files beside it over it, or start anew with --force."
+INITIALIZE_ADVICE = "Check --initialize-from and init_path."
+
+
+def load_checkpoint(path: Path, advice: str = RESUME_ADVICE) -> Checkpoint:
     """Read a state written by :func:`save_checkpoint`, on the CPU; nothing in the file is executed.
 
+    Args:
+        path: the file.
+        advice: what to do where it cannot be used, for the message.
+
     Raises:
-        UnityTrainerException: the file is missing, truncated, damaged, or no checkpoint.
+        UnityTrainerException: the file is missing, truncated, damaged, or no checkpoint, or may not be read.
     """
     if not path.is_file():
-        raise UnityTrainerException(
-            f"There is no checkpoint {path}. Copy one of the numbered .pt files beside it there, or start "
-            "anew with --force."
-        )
+        raise UnityTrainerException(f"There is no checkpoint {path}. {advice}")
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise UnityTrainerException(f"The checkpoint {path} cannot be opened: {error.strerror}.") from error
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file can make the reader fail in any way
         raise UnityTrainerException(
-            f"The checkpoint {path} cannot be read: it is damaged or no checkpoint. "
-            "Copy one of the numbered .pt files beside it over it, or start anew with --force."
+            f"The checkpoint {path} cannot be read: it is damaged or no checkpoint. {advice}"
         ) from error
     if not isinstance(state, dict):
         raise UnityTrainerException(
-            f"The file {path} is no checkpoint: it holds a {type(state).__name__}. Start anew with --force."
+            f"The file {path} is no checkpoint: it holds a {type(state).__name__}. {advice}"
         )
     return Checkpoint(path, state)
 

@@ -65,6 +65,7 @@ class CheckpointKeeper:
         keep: how many to keep; 0 or less keeps all.
         records: checkpoints, oldest first.
         final: the model at the end of the run.
+        best: the state with the highest mean return; it is never deleted.
     """
 
     folder: ResultsFolder
@@ -72,11 +73,18 @@ class CheckpointKeeper:
     keep: int
     records: list[CheckpointRecord] = field(default_factory=list)
     final: CheckpointRecord | None = None
+    best: CheckpointRecord | None = None
 
     def paths(self, step: int) -> tuple[Path, Path]:
         """Weights and model file of the checkpoint at ``step``."""
         stem = self.folder.behavior(self.behavior) / f"{self.behavior}-{step}"
         return stem.with_name(stem.name + ".pt"), stem.with_name(stem.name + ".onnx")
+
+    @property
+    def best_paths(self) -> tuple[Path, Path]:
+        """Weights and model file of the best state."""
+        folder = self.folder.behavior(self.behavior)
+        return folder / "best.pt", folder / "best.onnx"
 
     def add(self, step: int, reward: float | None) -> None:
         """Record the checkpoint at ``step``, whose files exist, and prune."""
@@ -99,6 +107,8 @@ class CheckpointKeeper:
         data: dict[str, Any] = {"checkpoints": [record.as_json() for record in self.records]}
         if self.final is not None:
             data["final_checkpoint"] = self.final.as_json()
+        if self.best is not None:
+            data["best_checkpoint"] = self.best.as_json()
         return data
 
     def restore(self, data: dict[str, Any]) -> None:

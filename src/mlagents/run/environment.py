@@ -36,7 +36,8 @@ def make_pool(
 ) -> WorkerPool:
     """The environments that the options name, or that were given.
 
-    One environment runs in this process, several in processes of their own.
+    One environment runs in this process, several in processes of their own. So does one that is named where
+    updates run beside collection: in this process, Python would let only one of the two go on at a time.
 
     Args:
         options: everything that the run is told.
@@ -105,7 +106,7 @@ class _WorkerMaker:
         build = functools.partial(
             build_environment, settings.env_path, self._environment_options(index), self._factory
         )
-        if settings.num_envs > 1:
+        if settings.num_envs > 1 or (settings.env_path is not None and _learns_beside(self._options)):
             return ProcessWorker(build, self._name, index, channels, settings.timeout_wait)
         if settings.env_path is None and self._factory is None:
             _LOGGER.info(
@@ -131,6 +132,13 @@ class _WorkerMaker:
             no_graphics_monitor=engine.no_graphics_monitor,
             log_folder=self._logs,
         )
+
+
+def _learns_beside(options: RunOptions) -> bool:
+    """Whether any behavior is to be updated beside collection."""
+    behaviors = [*options.behaviors.values(), options.default_settings]
+    threaded = any(behavior is not None and behavior.threaded for behavior in behaviors)
+    return threaded and not options.checkpoint_settings.inference
 
 
 def build_environment(

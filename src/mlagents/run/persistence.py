@@ -35,6 +35,7 @@ class RunState(NamedTuple):
         lessons: state of the lessons.
         environment: state of the environment, None where it cannot be saved.
         save_id: number of the saving.
+        channels: what the environments were told beyond those definitions.
     """
 
     seed: int
@@ -42,6 +43,7 @@ class RunState(NamedTuple):
     lessons: dict[str, Any]
     environment: dict[str, Any] | None
     save_id: int = -1
+    channels: dict[str, Any] | None = None
 
 
 class Persistence:
@@ -104,6 +106,7 @@ class Persistence:
                 lessons=saved["lessons"],
                 environment=to_arrays(saved["environment"]),
                 save_id=int(saved["save_id"]),
+                channels=saved.get("channels"),
             )
         except (UnityTrainerException, KeyError, TypeError, ValueError):
             _LOGGER.warning("%s is missing or damaged; the environment is reset.", path)

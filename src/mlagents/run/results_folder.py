@@ -11,6 +11,7 @@ from mlagents.run.run_lock import RunLock
 from mlagents.settings.behavior import BehaviorSettings
 from mlagents.settings.errors import UnityTrainerException
 from mlagents.settings.sections import CheckpointSettings
+from mlagents_envs.files import FULL_DISK
 
 
 class ResultsFolder:
@@ -89,9 +90,11 @@ class ResultsFolder:
                 pass
             self._lock = RunLock(self.logs / ".lock", self.run_id)
         except OSError as error:
+            self.release(began=False)
+            advice = "make room there" if error.errno in FULL_DISK else "change its permissions"
             raise UnityTrainerException(
                 f"The results folder {self.root} cannot be written to ({os.strerror(error.errno or 0)}). "
-                "Choose another --results-dir, or change its permissions."
+                f"Choose another --results-dir, or {advice}."
             ) from error
 
     def release(self, *, began: bool) -> None:

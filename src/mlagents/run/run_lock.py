@@ -41,8 +41,12 @@ class RunLock:
                 "Wait for it, stop it with Ctrl+C, or choose another --run-id."
             ) from None
         self._file.truncate(0)
-        self._file.write(f"process {os.getpid()}")
-        self._file.flush()
+        try:
+            self._file.write(f"process {os.getpid()}")
+            self._file.flush()
+        except OSError:
+            self._path.unlink(missing_ok=True)
+            raise
 
     def release(self) -> None:
         """Give the folder back; a second call does nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,14 +13,16 @@ import torch
 from mlagents.algorithms.registry import make_trainer
 from mlagents.curriculum.lessons import Lessons
 from mlagents.monitoring.gauges import GaugeWriter
-from mlagents.monitoring.phase_clock import ENVIRONMENT, INFERENCE, OTHER, UPDATE, PhaseClock
+from mlagents.monitoring.phase_clock import ENVIRONMENT, INFERENCE, OTHER, PhaseClock
 from mlagents.monitoring.stats import DEFAULT_HUB, StatsHub, StatsPropertyType, StatsWriter
 from mlagents.run.behavior_run import BehaviorRun
 from mlagents.run.channels import RunChannels
 from mlagents.run.environment import make_pool
+from mlagents.run.learner import Learner
 from mlagents.run.persistence import Persistence, RunState
 from mlagents.run.results_folder import ResultsFolder
 from mlagents.run.stop_signals import StopSignals
+from mlagents.run.torch_threads import single_threaded_torch
 from mlagents.sampling.pool import WorkerPool
 from mlagents.sampling.worker import StepBatch
 from mlagents.settings import RunOptions, TrainerConfigError
@@ -34,6 +37,8 @@ from mlagents_envs.timers import TimerStack, hierarchical_timer
 _LOGGER = get_logger(__name__)
 RECOVERY_INTERVAL = 30.0
 """Seconds between savings of the latest state: about what a killed run loses at most."""
+SAVING_SHARE = 0.05
+"""Part of the time that such savings may take: large states, such as a replay, are saved less often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +104,10 @@ class TrainingRun:
         self._hub = StatsHub(plugins=DEFAULT_HUB)
         for writer in (*writers, GaugeWriter(self.timers)):
             self._hub.add_writer(writer)
+        self._learner = Learner(self.clock, learning=self.is_learning)
         self._routes: dict[str, BehaviorRun] = {}
         self._last_save = time.monotonic()
+        self._saving_seconds = 0.0
         self._stopping = False
         self._began = False
 
@@ -109,6 +116,14 @@ class TrainingRun:
     def stop(self) -> None:
         """Ask the run to stop after the present step, saving everything; callable from any thread."""
         self._stopping = True
+
+    def settle(self) -> None:
+        """Let updates and steps that are under way come to their ends; to be called between two steps only."""
+        self._learner.settle()
+        if not self._pool.is_idle:
+            batches, answered = self._pool.receive()
+            self._observe(batches)
+            self._answered += answered
 
     def run(self) -> RunResult:
         """Train until every behavior has done its steps, or until stopped.
@@ -121,14 +136,13 @@ class TrainingRun:
             UnityException: the environment failed.
         """
         self.folder.prepare(self.options.checkpoint_settings)
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # the matrices are small: a second thread costs more than it helps
         started = time.perf_counter()
         try:
-            self._prepare()
-            self._train()
+            with single_threaded_torch():
+                self._prepare()
+                self._train()
         finally:
-            torch.set_num_threads(threads)
+            self._learner.close()
             self._hub.close()
             self.folder.release(began=self._began)
         return RunResult(
@@ -147,7 +161,8 @@ class TrainingRun:
             self.seed = self._saved.seed
         self.lessons = Lessons(self.options.with_sampler_seeds(self.seed).environment_parameters or {})
         self.lessons.set_state(self._persistence.saved_lessons(self._saved))
-        self._channels = RunChannels(self.options.engine_settings, self.lessons)
+        channels = self._saved.channels if self._saved is not None else None
+        self._channels = RunChannels(self.options.engine_settings, self.lessons, channels)
 
     @property
     def is_learning(self) -> bool:
@@ -212,7 +227,7 @@ class TrainingRun:
             _LOGGER.warning("The environment is reset, because its saved state does not fit: %s", error)
             return False
         if saved.parameters == self._channels.definitions:
-            self._channels.forget_parameters()  # sent before; again would restart their samplers
+            self._channels.continue_from(saved.channels or {})
         for behavior_id in self._pool.behavior_specs():
             self._route(behavior_id)
         self._answered = list(range(len(self._pool.workers)))
@@ -221,7 +236,7 @@ class TrainingRun:
     def _loop(self, signals: StopSignals) -> None:
         clock, pool = self.clock, self._pool
         while True:
-            self._learn()
+            self._learner.learn(self.behaviors.values())
             self._housekeeping()
             self._stopping = self._stopping or signals.requested
             if self._stopping or self._is_done():
@@ -230,7 +245,7 @@ class TrainingRun:
             actions = self._act()
             clock.switch(ENVIRONMENT)
             pool.submit(actions, self._answered)
-            batches, self._answered = pool.receive()
+            batches, self._answered = pool.receive(everyone=not self._is_threaded)
             clock.switch(OTHER)
             self._observe(batches)
             if not self.lessons.is_over:
@@ -250,6 +265,7 @@ class TrainingRun:
         for batch in batches:
             behavior = self._routes.get(batch.behavior_id) or self._route(batch.behavior_id)
             behavior.trainer.observe(batch)
+        self._channels.redraw(batches)
         for key, value, aggregation in self._channels.take_stats():
             for behavior in self.behaviors.values():
                 behavior.reporter.add_stat(key, value, aggregation)
@@ -262,27 +278,22 @@ class TrainingRun:
                 actions.setdefault(worker, {})[behavior_id] = action
         return actions
 
-    def _learn(self) -> None:
-        for behavior in self.behaviors.values():
-            if behavior.trainer.is_update_due():
-                previous = self.clock.switch(UPDATE)
-                behavior.update()
-                self.clock.switch(previous)
-            elif not behavior.trainer.is_training:
-                behavior.trainer.forget()
-
     def _housekeeping(self) -> None:
         for behavior in self.behaviors.values():
             behavior.summarize_if_due()
+            if self.is_learning and behavior.is_best_due:
+                self._save_best_or_go_on(behavior)
             if self.is_learning and behavior.is_checkpoint_due():
                 self._save_or_go_on(behavior)
-        if self.is_learning and time.monotonic() - self._last_save > RECOVERY_INTERVAL:
+        pause = max(RECOVERY_INTERVAL, self._saving_seconds / SAVING_SHARE)
+        if self.is_learning and time.monotonic() - self._last_save > pause:
             self._save_or_go_on(None)
         if self._on_step is not None:
             self._on_step(self)
 
     def _save_or_go_on(self, behavior: BehaviorRun | None) -> None:
         """Save the latest state, and a numbered checkpoint of ``behavior``; a full disk ends no run."""
+        self.settle()
         try:
             self._save_latest()
             if behavior is not None:
@@ -297,11 +308,29 @@ class TrainingRun:
                 error.strerror or error,
             )
 
+    def _save_best_or_go_on(self, behavior: BehaviorRun) -> None:
+        self._learner.settle()
+        try:
+            behavior.save_best()
+        except OSError as error:
+            _LOGGER.error("The best state of %s could not be written: %s.", behavior.name, error.strerror)
+
+    @property
+    def _is_threaded(self) -> bool:
+        """Whether updates run beside collection; then nobody waits for the slowest environment either."""
+        return any(self._learner.runs_beside(behavior) for behavior in self.behaviors.values())
+
     def _is_done(self) -> bool:
-        """Whether nobody learns any more; a run that only acts goes on until stopped."""
+        """Whether nobody learns any more, or all do well enough; a run that only acts goes on until stopped."""
         if not self.is_learning or not self.behaviors:
             return False
-        return not any(behavior.trainer.is_training for behavior in self.behaviors.values())
+        return self._is_goal_reached() or not any(b.trainer.is_training for b in self.behaviors.values())
+
+    def _is_goal_reached(self) -> bool:
+        goal = self.options.checkpoint_settings.stop_at_reward
+        if goal is None or not self.lessons.is_over:
+            return False
+        return all(behavior.has_reached(goal) for behavior in self.behaviors.values())
 
     # -- behaviors -------------------------------------------------------------------------------------
 
@@ -343,14 +372,23 @@ class TrainingRun:
     # -- saving ----------------------------------------------------------------------------------------
 
     def _save_latest(self, *, with_environment: bool = True) -> None:
+        began = time.monotonic()
         environment = self._pool.get_state() if with_environment else None
         self._persistence.save_latest(
             self.behaviors,
-            RunState(self.seed, self._channels.definitions, self.lessons.get_state(), environment),
+            RunState(
+                self.seed,
+                self._channels.definitions,
+                self.lessons.get_state(),
+                environment,
+                channels=self._channels.get_state(),
+            ),
         )
         self._last_save = time.monotonic()
+        self._saving_seconds = self._last_save - began
 
     def _finish(self) -> None:
+        self.settle()
         if self.is_learning:
             for behavior in self.behaviors.values():
                 behavior.save_final()
@@ -360,6 +398,8 @@ class TrainingRun:
         """Save what was learned although something failed; failing again must not hide the first error."""
         if not self.is_learning or not self.behaviors:
             return
+        with suppress(Exception):  # of an update: what it left is saved
+            self._learner.settle()
         try:
             for behavior in self.behaviors.values():
                 behavior.trainer.drop_broken_experience()

@@ -13,6 +13,10 @@ from mlagents.sampling.slots import SlotTable
 from mlagents.sampling.worker import StepBatch
 
 _NONE = -1
+_FIRST_SWEEP = 1024
+"""Agents that are known before anybody looks for those that are gone."""
+_PATIENCE = 100
+"""Batches after which an agent whose episode ended is taken to be gone; if it comes back, it is a new one."""
 
 
 class Collector:
@@ -38,6 +42,8 @@ class Collector:
         self._segment_length = np.zeros(0, dtype=np.int64)
         self._episode_return = np.zeros(0, dtype=np.float64)
         self._episode_length = np.zeros(0, dtype=np.int64)
+        self._idle_since = np.zeros(0, dtype=np.int64)
+        self._sweep_at = _FIRST_SWEEP
         self.finished_returns: list[float] = []
         self.finished_lengths: list[int] = []
         self.episodes = 0
@@ -92,11 +98,21 @@ class Collector:
         Returns:
             New row of each old row, see :meth:`RolloutStore.keep_unready`.
         """
+        assert isinstance(self.store, RolloutStore)
+        return self.move_unready(self.store)
+
+    def move_unready(self, target: RolloutStore) -> NDArray[np.int64]:
+        """Go on with another store, in which rows that were not ready survive, and leave the present one.
+
+        Returns:
+            New row of each old row, see :meth:`RolloutStore.keep_unready`.
+        """
         store = self.store
         assert isinstance(store, RolloutStore)
-        moved = store.keep_unready()
+        moved = store.move_unready(target)
+        self.store = target
         self.open_row = moved[self.open_row]
-        self._segment_length %= store.sequence_length
+        self._segment_length %= target.sequence_length
         return moved
 
     def take_finished(self) -> tuple[list[float], list[int]]:
@@ -109,7 +125,22 @@ class Collector:
         slots = self.slots.lookup(batch.behavior_id, batch.worker, kind, agent_id)
         if self.slots.num_slots > len(self.open_row):
             self._ensure_slots()
+            if self.slots.num_used >= self._sweep_at:
+                self._idle_since[slots] = self._tick
+                self._sweep()
         return slots
+
+    def _sweep(self) -> None:
+        """Forget agents that are in no episode and have not come back for long.
+
+        It happens each time the number of agents has doubled, so it costs next to nothing per agent.
+        """
+        gone = (self.open_row == _NONE) & (self._idle_since + _PATIENCE < self._tick)
+        if isinstance(self.store, RolloutStore):  # messages still name the agents of its rows
+            slots = self.store.agent_slot[: self.store.num_rows]
+            gone[slots[slots >= 0]] = False
+        self.slots.free(gone)
+        self._sweep_at = max(_FIRST_SWEEP, 2 * self.slots.num_used)
 
     def _end_episodes(
         self,
@@ -170,6 +201,7 @@ class Collector:
         self.open_row[slots] = new_rows
 
     def _begin(self, slots: NDArray[np.int64]) -> None:
+        self._idle_since[slots] = self._tick
         self._segment_length[slots] = 0
         self._episode_return[slots] = 0.0
         self._episode_length[slots] = 0
@@ -182,6 +214,7 @@ class Collector:
         self._segment_length = np.append(self._segment_length, np.zeros(missing, dtype=np.int64))
         self._episode_return = np.append(self._episode_return, np.zeros(missing))
         self._episode_length = np.append(self._episode_length, np.zeros(missing, dtype=np.int64))
+        self._idle_since = np.append(self._idle_since, np.full(missing, self._tick, dtype=np.int64))
 
     def get_state(self) -> dict[str, Any]:
         """Everything about running episodes and stored rows."""
@@ -192,6 +225,8 @@ class Collector:
             "segment_length": self._segment_length,
             "episode_return": self._episode_return,
             "episode_length": self._episode_length,
+            "idle_since": self._idle_since,
+            "sweep_at": self._sweep_at,
             "finished_returns": self.finished_returns,
             "finished_lengths": self.finished_lengths,
             "episodes": self.episodes,
@@ -206,6 +241,8 @@ class Collector:
         self._segment_length = np.array(state["segment_length"], dtype=np.int64)
         self._episode_return = np.array(state["episode_return"], dtype=np.float64)
         self._episode_length = np.array(state["episode_length"], dtype=np.int64)
+        self._idle_since = np.array(state["idle_since"], dtype=np.int64)
+        self._sweep_at = int(state["sweep_at"])
         self.finished_returns = list(state["finished_returns"])
         self.finished_lengths = list(state["finished_lengths"])
         self.episodes = int(state["episodes"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -93,6 +94,8 @@ class WorkerPool:
         self._on_restart = on_restart
         self.workers: list[EnvironmentWorker] = []
         self._running: set[int] = set()
+        self._was_reset = False
+        self._mends = True
         try:
             for index in range(count):
                 self.workers.append(make(index))
@@ -116,21 +119,30 @@ class WorkerPool:
         """Reset all environments, at the same time where they can, and wait for their first steps.
 
         Raises:
-            UnityException: an environment cannot be reset; that is not tried again.
+            UnityException: an environment cannot be reset for the first time, which is not tried again; or it
+                failed later, once too often.
         """
         self._drain()
-        for worker in self.workers:
-            worker.reset()
-        return [batch for worker in self.workers for batch in worker.receive()]
+        self._mends = self._was_reset
+        self._running.update(range(len(self.workers)))
+        for index, worker in enumerate(self.workers):
+            self._guard(index, worker.reset)
+        batches = []
+        for index in range(len(self.workers)):
+            while index in self._running:
+                batches += self._take(index) or []
+        self._mends = self._was_reset = True
+        return batches
 
     def submit(self, actions: Mapping[int, Mapping[str, ActionTuple]], workers: Sequence[int]) -> None:
-        """Start a step of the given workers, with actions by worker and behavior id."""
+        """Start a step of the given workers, with actions by worker and behavior id.
+
+        Those that have been started again since they answered are still being reset; they are left alone.
+        """
         for index in workers:
-            self._running.add(index)
-            try:
-                self.workers[index].submit(actions.get(index, {}))
-            except MENDABLE as error:
-                self._restart(index, error)
+            if index not in self._running:
+                self._running.add(index)
+                self._guard(index, functools.partial(self.workers[index].submit, actions.get(index, {})))
 
     def receive(self, *, everyone: bool = True) -> tuple[list[StepBatch], list[int]]:
         """Wait for environments that step.
@@ -153,14 +165,28 @@ class WorkerPool:
         answered: list[int] = []
         while not answered or (everyone and self._running):
             for index in self._ready(everyone=everyone):
-                try:
-                    batches += self.workers[index].receive()
-                except MENDABLE as error:
-                    self._restart(index, error)
-                else:
-                    self._running.discard(index)
+                taken = self._take(index)
+                if taken is not None:
+                    batches += taken
                     answered.append(index)
         return batches, answered
+
+    def _take(self, index: int) -> list[StepBatch] | None:
+        """What a worker that steps has to say; None if it failed and was started again."""
+        try:
+            batches = self.workers[index].receive()
+        except MENDABLE as error:
+            self._restart(index, error)
+            return None
+        self._running.discard(index)
+        return batches
+
+    def _guard(self, index: int, action: Callable[[], object]) -> None:
+        """Do something with a worker, and start it again if it fails."""
+        try:
+            action()
+        except MENDABLE as error:
+            self._restart(index, error)
 
     def _ready(self, *, everyone: bool) -> list[int]:
         """Workers to receive from: all that step, or those that need not be waited for."""
@@ -171,24 +197,32 @@ class WorkerPool:
         if everyone or len(processes) < len(running):
             return running
         deadline = min(worker.deadline for worker in processes.values())
-        connections = [worker.connection for worker in processes.values()]
+        connections = [worker.line.connection for worker in processes.values()]
         found = wait(connections, timeout=max(0.0, deadline - time.monotonic()))
-        ready = [index for index, worker in processes.items() if worker.connection in found]
+        ready = [index for index, worker in processes.items() if worker.line.connection in found]
         # where nobody answered, the one that is overdue says so itself
         return ready or [min(running, key=lambda index: processes[index].deadline)]
 
     def _restart(self, index: int, error: UnityException) -> None:
-        if not self._quota.take(index):
-            raise error
-        _LOGGER.warning(
-            "%s It is started again (restart %d); its running episodes are lost.",
-            str(error).rstrip(".") + ".",
-            self._quota.count(index),
-        )
-        self._discard(self.workers[index])
-        self._on_restart(index)
-        self.workers[index] = self._make(index)
-        self.workers[index].reset()
+        """Put a new worker in the place of one that failed; it is being reset when this returns."""
+        while True:
+            if not self._mends or not self._quota.take(index):
+                raise error
+            _LOGGER.warning(
+                "%s It is started again (restart %d); its running episodes are lost.",
+                str(error).rstrip(".") + ".",
+                self._quota.count(index),
+            )
+            self._running.add(index)
+            self._discard(self.workers[index])
+            self._on_restart(index)
+            try:
+                self.workers[index] = self._make(index)
+                self.workers[index].reset()
+            except MENDABLE as another:
+                error = another
+            else:
+                return
 
     @staticmethod
     def _discard(worker: EnvironmentWorker) -> None:
@@ -208,8 +242,12 @@ class WorkerPool:
         if self._running:
             return None
         states = []
-        for worker in self.workers:
-            state = worker.get_state()
+        for index, worker in enumerate(self.workers):
+            try:
+                state = worker.get_state()
+            except MENDABLE as error:
+                self._restart(index, error)
+                return None
             if state is None:
                 return None
             states.append(state)
@@ -221,10 +259,14 @@ class WorkerPool:
         if not isinstance(states, list) or len(states) != len(self.workers):
             return False
         restored = [worker.set_state(each) for worker, each in zip(self.workers, states, strict=True)]
-        return all(restored)
+        self._was_reset = all(restored)
+        return self._was_reset
 
     def close(self) -> None:
-        """Close all environments."""
+        """Close all environments, at the same time where they can."""
+        for worker in self.workers:
+            if isinstance(worker, ProcessWorker):
+                worker.ask_to_close()
         for worker in self.workers:
             with suppress(Exception):  # closing the others matters more than why this one does not
                 worker.close()

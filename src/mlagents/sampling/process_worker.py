@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from multiprocessing.connection import Connection
+from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]
 
+from mlagents.sampling.line import Line, LineError
 from mlagents.sampling.shared_columns import SharedColumns, needed_bytes
 from mlagents.sampling.worker import StepBatch
-from mlagents.sampling.worker_process import run_worker
+from mlagents.sampling.worker_process import ANSWERS, UNNOTICED_SIGNALS, run_worker
 from mlagents.settings.errors import EnvironmentFailure
 from mlagents_envs import exception
 from mlagents_envs.base_env import ActionTuple, BaseEnv, BehaviorSpec
@@ -25,6 +27,8 @@ from mlagents_envs.side_channel.side_channel import SideChannel
 
 _GRACE = 10.0
 """Seconds that a worker gets to close before it is killed."""
+_MAX_BLOCK = 8 << 30
+"""Most shared memory of one behavior of one worker, bytes; who asks for more is out of its mind."""
 
 
 class WorkerCrash(exception.UnityCommunicationException):
@@ -79,15 +83,15 @@ class ProcessWorker:
         self._columns: dict[str, SharedColumns] = {}
         self._deadline = time.monotonic() + timeout
         context = multiprocessing.get_context("spawn")
-        self.connection: Connection
-        self.connection, theirs = context.Pipe()
+        mine, theirs = context.Pipe()
+        self.line = Line(mine, patience=timeout)
         self._process = context.Process(
             target=run_worker,
             args=(theirs, cloudpickle.dumps(build), [channel.channel_id for channel in self._channels]),
             name=f"environment-{index}",
             daemon=True,
         )
-        with _without_main_module():
+        with _without_main_module(), _signals_held():
             self._process.start()
         theirs.close()
         self._is_built = False
@@ -130,20 +134,16 @@ class ProcessWorker:
             EnvironmentFailure: the environment has a bug.
         """
         self._wait_until_built()
-        while True:
-            kind, *content = self._receive()
-            if kind == "grow":
-                self._grow(*content)
-                continue
-            counts, messages = self._expect(kind, "steps", content)
-            for channel, payload in messages:
-                self._channels[channel].on_message_received(IncomingMessage(payload))
-            return [
-                StepBatch(
-                    self._index, behavior_id, *self._columns[behavior_id].read_steps(decisions, terminals)
-                )
-                for behavior_id, decisions, terminals in counts
+        counts, messages = self._expect("steps")
+        with self._nonsense_as_crash():
+            heard = [(self._channels[channel], IncomingMessage(payload)) for channel, payload in messages]
+            batches = [
+                StepBatch(self._index, behavior_id, *self._columns[behavior_id].read_steps(*numbers))
+                for behavior_id, *numbers in counts
             ]
+        for channel, message in heard:
+            channel.on_message_received(message)
+        return batches
 
     def behavior_specs(self) -> Mapping[str, BehaviorSpec]:
         """Specs of the behaviors announced so far, by behavior id."""
@@ -152,19 +152,15 @@ class ProcessWorker:
     def get_state(self) -> dict[str, Any] | None:
         """State of the environment between two steps, None where it cannot be saved."""
         self._send("get_state")
-        kind, *content = self._receive()
-        state: dict[str, Any] | None = self._expect(kind, "state", content)[0]
-        return state
+        (state,) = self._expect("state")
+        return state if isinstance(state, dict) else None
 
     def set_state(self, state: dict[str, Any]) -> bool:
         """Continue from a state of :meth:`get_state`; False where the environment cannot."""
         self._wait_until_built()
         self._send("set_state", state)
-        kind, *content = self._receive()
-        while kind == "grow":
-            self._grow(*content)
-            kind, *content = self._receive()
-        return bool(self._expect(kind, "done", content)[0])
+        (can,) = self._expect("done")
+        return bool(can)
 
     def kill(self) -> None:
         """End the process at once and give back its memory."""
@@ -172,61 +168,91 @@ class ProcessWorker:
         self._process.join()
         self._release()
 
+    def ask_to_close(self) -> None:
+        """Tell the process to end, without waiting for it."""
+        with suppress(OSError, ValueError):
+            self.line.send("close")
+
     def close(self) -> None:
         """End the process, by force if it does not follow, and give back its memory."""
-        with suppress(OSError, ValueError):
-            self.connection.send(("close",))
+        self.ask_to_close()
         self._process.join(_GRACE)
-        if self._process.is_alive():
-            self._process.terminate()
-            self._process.join(1.0)
         self.kill()
 
     # -- talking to the process ------------------------------------------------------------------------
 
     def _wait_until_built(self) -> None:
         if not self._is_built:
-            kind, *content = self._receive()
-            self._expect(kind, "done", content)
+            self._expect("done")
             self._is_built = True
 
     def _send(self, *message: object) -> None:
         self._deadline = time.monotonic() + self._timeout
         try:
-            self.connection.send(message)
+            self.line.send(*message)
         except (OSError, ValueError):
             raise self._crash() from None
 
     def _receive(self) -> tuple[Any, ...]:
         try:
-            if not self.connection.poll(max(0.0, self._deadline - time.monotonic())):
-                raise WorkerCrash(
-                    self._index, self._name, f"did not answer for {self._timeout:g} s (--timeout-wait)"
-                )
-            answer: tuple[Any, ...] = self.connection.recv()
+            if not self.line.has_message(self._deadline - time.monotonic()):
+                raise self._hang()
+            return self.line.receive()
+        except LineError as error:
+            raise WorkerCrash(self._index, self._name, str(error)) from error
         except (EOFError, OSError):
             raise self._crash() from None
-        return answer
+
+    def _hang(self) -> WorkerCrash:
+        reason = f"did not answer for {self._timeout:g} s (--timeout-wait)"
+        return WorkerCrash(self._index, self._name, reason)
 
     def _crash(self) -> WorkerCrash:
         self._process.join(1.0)
         code = self._process.exitcode
-        how = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
+        if code is None:  # it is there, but stopped in the middle of a message
+            return self._hang()
+        how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
         return WorkerCrash(self._index, self._name, f"died {how}")
 
-    def _expect(self, kind: object, wanted: str, content: list[Any]) -> list[Any]:
+    def _expect(self, wanted: str) -> list[Any]:
+        """The answer that is due, without its kind; larger blocks are given on the way."""
+        kind, *content = self._receive()
+        while kind == "grow":
+            self._grow(content)
+            kind, *content = self._receive()
         if kind == wanted:
-            return content
+            if len(content) == ANSWERS[wanted]:
+                return content
+            kind = f"{kind} with {len(content)} parts"
+        with self._nonsense_as_crash():
+            self._raise_for(kind, content)
+        raise WorkerCrash(self._index, self._name, f"answered '{kind}' where '{wanted}' was due")
+
+    def _raise_for(self, kind: object, content: list[Any]) -> None:
+        """Raise what the environment raised, if the answer says so."""
         if kind == "unity":
-            error_class = getattr(exception, str(content[0]), UnityException)
+            class_name, text = content
+            error_class = getattr(exception, str(class_name), UnityException)
             if error_class is exception.UnityWorkerInUseException:
                 error_class = exception.UnityEnvironmentException
-            raise error_class(content[1])
+            raise error_class(text)
         if kind == "failure":
             doing, *error = content
             cause = _remote_error(*error)
             raise EnvironmentFailure(self._name, doing, cause) from cause
-        raise WorkerCrash(self._index, self._name, f"answered '{kind}' where '{wanted}' was due")
+
+    @contextmanager
+    def _nonsense_as_crash(self) -> Iterator[None]:
+        """Blame the worker for an answer that makes no sense."""
+        try:
+            yield
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError, MemoryError) as error:
+            raise WorkerCrash(
+                self._index,
+                self._name,
+                f"sent an answer that makes no sense ({type(error).__name__}: {error})",
+            ) from error
 
     def _take_messages(self) -> list[tuple[int, bytes]]:
         """What the channels have queued, as (index of the channel, payload)."""
@@ -237,15 +263,20 @@ class ProcessWorker:
                 messages += [(index, bytes(message)) for message in queue]
         return messages
 
-    def _grow(self, behavior_id: str, spec: BehaviorSpec, rows: int) -> None:
-        """Give a behavior a block for at least ``rows`` agents, twice as many as before."""
-        old = self._columns.get(behavior_id)
-        capacity = rows if old is None else max(rows, 2 * old.capacity)
-        memory = SharedMemory(create=True, size=max(1, needed_bytes(spec, capacity)))
+    def _grow(self, content: list[Any]) -> None:
+        """Give a behavior a block for at least as many agents as it says, twice as many as before."""
+        with self._nonsense_as_crash():
+            behavior_id, spec, rows = content
+            old = self._columns.get(behavior_id)
+            capacity = rows if old is None else max(rows, 2 * old.capacity)
+            size = needed_bytes(spec, capacity)
+            if not 0 <= size <= _MAX_BLOCK:
+                raise ValueError(f"{rows} agents of {behavior_id} need {size / 2**30:.0f} GiB")
+        memory = SharedMemory(create=True, size=max(1, size))
         self._release_columns(behavior_id)
         self._specs[behavior_id] = spec
         self._columns[behavior_id] = SharedColumns(memory, spec, capacity)
-        self.connection.send((memory.name, capacity))
+        self._send(memory.name, capacity)
 
     def _release_columns(self, behavior_id: str) -> None:
         columns = self._columns.pop(behavior_id, None)
@@ -257,9 +288,26 @@ class ProcessWorker:
         columns.memory.unlink()
 
     def _release(self) -> None:
-        self.connection.close()
+        self.line.close()
         for behavior_id in list(self._columns):
             self._release_columns(behavior_id)
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Let a new process begin with the signals held that it will take no notice of, until it can say so.
+
+    What arrives here meanwhile is delivered afterwards.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # it is started with the first process, and lets signals go
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, UNNOTICED_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -85,7 +85,13 @@ class SharedColumns:
             self._arrays[f"decision.mask{branch}"][: len(decision.agent_id)] = False if mask is None else mask
 
     def read_steps(self, decisions: int, terminals: int) -> tuple[DecisionSteps, TerminalSteps]:
-        """The steps as views, valid until the worker is asked for its next step."""
+        """The steps as views, valid until the worker is asked for its next step.
+
+        Raises:
+            ValueError: there cannot be so many.
+        """
+        if not (0 <= decisions <= self.capacity and 0 <= terminals <= self.capacity):
+            raise ValueError(f"{decisions} decisions and {terminals} ends, where {self.capacity} fit")
         a = self._arrays
         masks = [a[f"decision.mask{branch}"][:decisions] for branch in range(self._num_branches)]
         decision = DecisionSteps(

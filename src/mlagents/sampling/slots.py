@@ -11,12 +11,17 @@ from numpy.typing import NDArray
 class SlotTable:
     """Assigns a dense slot to each agent of a source (one behavior id of one worker).
 
-    Agent ids are constant over consecutive episodes, and most steps report the same agents in the same
-    order, so the last answer is kept and compared before anything is looked up.
+    Most steps report the same agents in the same order, so the last answer is kept and compared before anything
+    is looked up. Some games keep the ids of their agents over all episodes, others give a new one to every
+    episode: slots of agents that are gone can be given to others by :meth:`free`.
+
+    Attributes:
+        num_slots: slots that exist, free ones included.
     """
 
     def __init__(self) -> None:
         self.num_slots = 0
+        self._free: list[int] = []
         self._slots: dict[tuple[str, int], dict[int, int]] = {}
         self._last: dict[tuple[str, int, str], tuple[NDArray[np.int32], NDArray[np.int64]]] = {}
 
@@ -43,11 +48,35 @@ class SlotTable:
         for row, agent in enumerate(agent_id.tolist()):
             slot = known.get(agent)
             if slot is None:
-                slot = known[agent] = self.num_slots
-                self.num_slots += 1
+                slot = known[agent] = self._free.pop() if self._free else self._new()
             slots[row] = slot
         self._last[behavior_id, worker, kind] = (agent_id.copy(), slots)
         return slots
+
+    def _new(self) -> int:
+        self.num_slots += 1
+        return self.num_slots - 1
+
+    @property
+    def num_used(self) -> int:
+        """Slots that belong to agents."""
+        return self.num_slots - len(self._free)
+
+    def free(self, idle: NDArray[np.bool_]) -> None:
+        """Forget agents, and give their slots to the next new ones.
+
+        An agent that comes back is a new one.
+
+        Args:
+            idle: bool ``[num_slots]``, True for slots whose agents are to be forgotten.
+        """
+        for known in self._slots.values():
+            gone = [(agent, slot) for agent, slot in known.items() if idle[slot]]
+            for agent, slot in gone:
+                del known[agent]
+                self._free.append(slot)
+        self._free.sort(reverse=True)  # the lowest is given first, whatever the order of workers
+        self._last = {}
 
     def describe(self, slot: int) -> str:
         """The agent of a slot, for messages."""
@@ -66,6 +95,7 @@ class SlotTable:
         """The table as plain lists."""
         return {
             "num_slots": self.num_slots,
+            "free": self._free,
             "slots": [
                 [behavior_id, worker, list(known.keys()), list(known.values())]
                 for (behavior_id, worker), known in self._slots.items()
@@ -75,6 +105,7 @@ class SlotTable:
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from a state returned by :meth:`get_state`."""
         self.num_slots = int(state["num_slots"])
+        self._free = [int(slot) for slot in state["free"]]
         self._slots = {
             (behavior_id, int(worker)): dict(zip(agents, slots, strict=True))
             for behavior_id, worker, agents, slots in state["slots"]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from mlagents.settings.behavior import BehaviorSettings
+from mlagents.settings.parameters import CompletionCriteria, Measure
 from mlagents.settings.problems import Problem
 from mlagents.settings.registry import ON_POLICY_TRAINERS
 from mlagents.settings.run_options import RunOptions
 from mlagents.settings.yaml_file import Location
+from mlagents_envs.near_names import nearest
 
 NOT_YET = "not available yet in this version"
+CROWD = 16
+"""Environments per processor beyond which somebody must have mistyped the number."""
 
 
 def _behaviors(options: RunOptions) -> Iterator[tuple[Location, BehaviorSettings]]:
@@ -18,6 +23,15 @@ def _behaviors(options: RunOptions) -> Iterator[tuple[Location, BehaviorSettings
         yield ("default_settings",), options.default_settings
     for name, behavior in options.behaviors.items():
         yield ("behaviors", name), behavior
+
+
+def _criteria(options: RunOptions) -> Iterator[tuple[Location, CompletionCriteria]]:
+    """What ends the lessons that others follow."""
+    for name, parameter in (options.environment_parameters or {}).items():
+        for index, lesson in enumerate(parameter.curriculum[:-1]):
+            if lesson.completion_criteria is not None:
+                location = ("environment_parameters", name, "curriculum", index, "completion_criteria")
+                yield location, lesson.completion_criteria
 
 
 def contradictions(options: RunOptions) -> Iterator[Problem]:
@@ -38,6 +52,18 @@ def contradictions(options: RunOptions) -> Iterator[Problem]:
             f"with {environment.num_envs} environments the last port would exceed 65535",
             environment.base_port,
         )
+    if options.default_settings is None:
+        for location, criteria in _criteria(options):
+            if criteria.behavior not in options.behaviors:
+                yield _unknown_behavior(options, location, criteria)
+
+
+def _unknown_behavior(options: RunOptions, location: Location, criteria: CompletionCriteria) -> Problem:
+    suggestion = nearest(criteria.behavior, options.behaviors)
+    listed = ", ".join(options.behaviors) or "none"
+    hint = f"did you mean '{suggestion}'?" if suggestion else f"it lists {listed}"
+    text = f"the configuration has no such behavior, so the lesson would never end; {hint}"
+    return Problem((*location, "behavior"), text, criteria.behavior)
 
 
 def unavailable(options: RunOptions) -> Iterator[Problem]:
@@ -66,8 +92,6 @@ def doubts(options: RunOptions) -> Iterator[Problem]:
                 "update and learns nothing",
                 buffer_size,
             )
-        if behavior.threaded:
-            yield Problem((*location, "threaded"), f"ignored: updates beside collection are {NOT_YET}", True)
         if behavior.self_play is not None:
             yield from _self_play_doubts(location, behavior)
     for name, parameter in (options.environment_parameters or {}).items():
@@ -76,6 +100,34 @@ def doubts(options: RunOptions) -> Iterator[Problem]:
             yield Problem(
                 ("environment_parameters", name, "curriculum", last, "completion_criteria"),
                 "ignored, nothing follows the last lesson",
+            )
+    yield from _curriculum_doubts(options)
+    checkpoint = options.checkpoint_settings
+    starts_fresh = not (checkpoint.resume or checkpoint.initialize_from) and all(
+        behavior.init_path is None for _, behavior in _behaviors(options)
+    )
+    if checkpoint.inference and starts_fresh:
+        text = "without --resume or --initialize-from, agents act by policies that learned nothing"
+        yield Problem(("checkpoint_settings", "inference"), text, True)
+    processors = os.cpu_count() or 1
+    if options.env_settings.num_envs > max(64, CROWD * processors):
+        yield Problem(
+            ("env_settings", "num_envs"),
+            f"this machine has {processors} processors; each environment is a process with memory of its own",
+            options.env_settings.num_envs,
+        )
+
+
+def _curriculum_doubts(options: RunOptions) -> Iterator[Problem]:
+    for location, criteria in _criteria(options):
+        behavior = options.behaviors.get(criteria.behavior, options.default_settings)
+        if criteria.behavior not in options.behaviors and nearest(criteria.behavior, options.behaviors):
+            yield _unknown_behavior(options, location, criteria)
+        elif criteria.measure is Measure.ELO and behavior is not None and behavior.self_play is None:
+            yield Problem(
+                (*location, "measure"),
+                f"'{criteria.behavior}' has no self_play and so no rating; the lesson never ends",
+                criteria.measure,
             )
 
 

@@ -37,7 +37,8 @@ class EnvironmentFailure(TrainerError):  # noqa: N818 - it is a failure of the e
 
     def __init__(self, environment: str, doing: str, cause: Exception) -> None:
         self.environment = environment
+        text = str(cause).strip().rstrip(".")
+        what = f"{type(cause).__name__}: {text}" if text else type(cause).__name__
         super().__init__(
-            f"The environment {environment} failed to {doing}: {type(cause).__name__}: {cause}. "
-            "The traceback above shows where."
+            f"The environment {environment} failed to {doing}: {what}. The traceback above shows where."
         )

@@ -55,12 +55,14 @@ class Upgrade:
         generation: what it was before.
         notes: what the author of the file should know, one line each.
         moved: for values that changed their place, the old location of each new one.
+        files: the file that a parameter came from, where it is another one.
     """
 
     data: dict[str, Any]
     generation: Generation = Generation.CURRENT
     notes: list[str] = field(default_factory=list)
     moved: dict[Location, Location] = field(default_factory=dict)
+    files: dict[Location, str] = field(default_factory=dict)
 
 
 def detect_generation(data: Mapping[str, Any]) -> Generation:
@@ -150,6 +152,8 @@ def _nest_behaviors(result: Upgrade, path: str) -> None:
     sections = {name: result.data.pop(name) for name in list(result.data) if name not in TOP_LEVEL}
     extras = {name: sections.pop(name) for name in OLD_TOP_LEVEL if name in sections}
     default = sections.pop("default", None)
+    if default is not None and not isinstance(default, Mapping):
+        raise TrainerConfigError(f"{path}: 'default' must be a map of settings")
     merged: dict[str, Any] = {}
     for name in sections:
         section = _followed(sections, name, path)

@@ -260,8 +260,8 @@ class BehaviorConversion:
                 self._put(settings, ("self_play",), ("self_play",))
             return
         for key, value in settings.items():
-            new = _SELF_PLAY.get(key, key)
-            self._put(value, ("self_play", new), ("self_play", key))
+            new = _SELF_PLAY.get(str(key), str(key))
+            self._put(value, ("self_play", new), ("self_play", str(key)))
 
     def _init_path(self) -> None:
         path = self._old.pop("init_path", None)

@@ -9,7 +9,9 @@ from typing import Any
 
 from mlagents.settings.errors import CurriculumConfigError, TrainerConfigError
 from mlagents.settings.yaml_file import read_yaml_file
+from mlagents_envs.near_names import nearest
 
+_CURRICULUM_KEYS = ("measure", "thresholds", "min_lesson_length", "signal_smoothing", "parameters")
 _SAMPLER_TYPE = ("sampler-type", "sampler_type")
 _SAMPLER_PARAMETERS = "sampler_parameters"
 
@@ -55,6 +57,11 @@ def convert_curriculum(raw: Mapping[str, Any], path: str) -> tuple[dict[str, Any
     for behavior, curriculum in raw.items():
         place = f"{path}: the curriculum of '{behavior}'"
         thresholds, values = _parts(curriculum, place)
+        for key in curriculum:
+            if key not in _CURRICULUM_KEYS:
+                suggestion = nearest(str(key), _CURRICULUM_KEYS)
+                hint = f"; did you mean '{suggestion}'?" if suggestion else ""
+                notes.append(f"{place}: {key}: unknown key (ignored){hint}")
         for name, lesson_values in values.items():
             if not isinstance(lesson_values, list) or len(lesson_values) != len(thresholds) + 1:
                 count = len(lesson_values) if isinstance(lesson_values, list) else "no list of"
@@ -99,18 +106,24 @@ def _lessons(
     return lessons
 
 
-def begin_at_lesson(data: dict[str, Any], lesson: int) -> None:
+def begin_at_lesson(data: dict[str, Any], lesson: int) -> bool:
     """Let every curriculum begin at its lesson number ``lesson``, counted from 0, in place.
 
     Earlier lessons are taken out; a curriculum that is shorter keeps its last lesson.
+
+    Returns:
+        False where a later lesson was asked for, but there is no curriculum.
     """
+    if lesson <= 0:
+        return True
     parameters = data.get("environment_parameters")
-    if lesson <= 0 or not isinstance(parameters, dict):
-        return
-    for parameter in parameters.values():
+    found = False
+    for parameter in parameters.values() if isinstance(parameters, dict) else ():
         lessons = parameter.get("curriculum") if isinstance(parameter, dict) else None
         if isinstance(lessons, list):
             del lessons[: min(lesson, len(lessons) - 1)]
+            found = True
+    return found
 
 
 def convert_samplers(raw: Mapping[str, Any], path: str) -> tuple[dict[str, Any], list[str]]:

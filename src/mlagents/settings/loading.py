@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,7 +12,14 @@ from pydantic import ValidationError
 from mlagents.settings.base import DROP_UNKNOWN
 from mlagents.settings.checks import contradictions, doubts, unavailable
 from mlagents.settings.errors import TrainerConfigWarning
-from mlagents.settings.legacy import Generation, add_curriculum, add_samplers, translated_lines, upgrade
+from mlagents.settings.legacy import (
+    Generation,
+    Upgrade,
+    add_curriculum,
+    add_samplers,
+    translated_lines,
+    upgrade,
+)
 from mlagents.settings.legacy_parameters import read_curriculum
 from mlagents.settings.problems import Origin, Problem, problems_of
 from mlagents.settings.run_options import RunOptions
@@ -34,13 +41,16 @@ def load_run_options(path: str) -> RunOptions:
     return build_run_options(file.data, Origin(path, file.lines))
 
 
-def read_configuration(path: str, *, curriculum: str | None = None, sampler: str | None = None) -> YamlFile:
+def read_configuration(
+    path: str, *, curriculum: str | None = None, sampler: str | None = None, advise: bool = True
+) -> YamlFile:
     """Read a configuration of any generation; an old one is converted, with warnings that say so.
 
     Args:
         path: the configuration.
         curriculum: old curriculum file, or folder of them, to merge in.
         sampler: old sampler file to merge in.
+        advise: tell how to write an old one in the present form.
 
     Returns:
         The map in the present schema; its lines are those of the values in the old file.
@@ -50,18 +60,29 @@ def read_configuration(path: str, *, curriculum: str | None = None, sampler: str
     """
     file = read_yaml_file(path)
     result = upgrade(file.data, path)
-    if result.generation is not Generation.CURRENT:
+    if result.generation is not Generation.CURRENT and advise:
         warn(
             f"{path} has the format of {result.generation}; it is converted in memory. Write the present "
             f"form with: mlagents-upgrade-config {path} NEW.yaml"
         )
     if curriculum is not None:
-        add_curriculum(result, read_curriculum(curriculum), curriculum)
+        _merge_file(result, add_curriculum, read_curriculum(curriculum), curriculum)
     if sampler is not None:
-        add_samplers(result, read_yaml_file(sampler).data, sampler)
+        _merge_file(result, add_samplers, read_yaml_file(sampler).data, sampler)
     for note in result.notes:
         warn(note)
-    return YamlFile(path, result.data, translated_lines(file.lines, result.moved))
+    return YamlFile(path, result.data, translated_lines(file.lines, result.moved), result.files)
+
+
+def _merge_file(
+    result: Upgrade, merge: Callable[[Upgrade, Mapping[str, Any], str], None], raw: dict[str, Any], path: str
+) -> None:
+    """Merge another file into a configuration, and note which parameters came from it."""
+    before = dict(result.data.get("environment_parameters") or {})
+    merge(result, raw, path)
+    for name, parameter in result.data.get("environment_parameters", {}).items():
+        if parameter is not before.get(name):
+            result.files["environment_parameters", name] = path
 
 
 def build_run_options(data: Mapping[str, Any], origin: Origin | None = None) -> RunOptions:

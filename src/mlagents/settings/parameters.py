@@ -10,7 +10,18 @@ from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, mod
 from pydantic_core import PydanticCustomError
 
 from mlagents.settings.base import Settings
-from mlagents.settings.types import Bool, Float, Float32, NonNegativeInt, Seed, Text, problem, to_float
+from mlagents.settings.sampler_plugins import plugin_samplers
+from mlagents.settings.types import (
+    Bool,
+    Float,
+    Float32,
+    NonNegativeFloat32,
+    NonNegativeInt,
+    Seed,
+    Text,
+    problem,
+    to_float,
+)
 
 
 class SamplerType(StrEnum):
@@ -56,8 +67,8 @@ class GaussianParameters(Settings):
     """Seed of the draws; -1 derives one from the seed of the run."""
     mean: Float32 = 1.0
     """Mean."""
-    st_dev: Float32 = 1.0
-    """Standard deviation."""
+    st_dev: NonNegativeFloat32 = 1.0
+    """Standard deviation; 0 or more."""
 
 
 class MultiRangeUniformParameters(Settings):
@@ -79,7 +90,7 @@ class MultiRangeUniformParameters(Settings):
         return value
 
 
-SAMPLER_PARAMETERS: dict[SamplerType, type[Settings]] = {
+SAMPLER_PARAMETERS: dict[str, type[Settings]] = {
     SamplerType.CONSTANT: ConstantParameters,
     SamplerType.UNIFORM: UniformParameters,
     SamplerType.GAUSSIAN: GaussianParameters,
@@ -90,8 +101,8 @@ SAMPLER_PARAMETERS: dict[SamplerType, type[Settings]] = {
 class SamplerSettings(Settings):
     """A sampler; a plain number stands for a constant one."""
 
-    sampler_type: SamplerType
-    """The distribution."""
+    sampler_type: str
+    """The distribution: a :class:`SamplerType`, or the name that a plugin gives to its own."""
     sampler_parameters: SerializeAsAny[Settings]
     """Its parameters, of the class that belongs to ``sampler_type``."""
 
@@ -106,10 +117,17 @@ class SamplerSettings(Settings):
             raise problem("it must be a number, or a map with sampler_type and sampler_parameters") from None
         return {"sampler_type": SamplerType.CONSTANT, "sampler_parameters": {"value": value}}
 
-    @field_validator("sampler_type", mode="before")
+    @field_validator("sampler_type", mode="plain")
     @classmethod
-    def _documented_spelling(cls, value: object) -> object:
-        return SamplerType.MULTIRANGEUNIFORM if value == "multirange_uniform" else value
+    def _known_sampler(cls, value: object) -> str:
+        if value == "multirange_uniform":  # as the original's documentation spells it
+            return SamplerType.MULTIRANGEUNIFORM
+        if isinstance(value, str):
+            if value in SAMPLER_PARAMETERS:
+                return SamplerType(value)
+            if value in plugin_samplers():
+                return value
+        raise problem(f"it must be one of {', '.join([*SamplerType, *plugin_samplers()])}")
 
     @field_validator("sampler_parameters", mode="before")
     @classmethod
@@ -117,7 +135,8 @@ class SamplerSettings(Settings):
         sampler_type = info.data.get("sampler_type")
         if sampler_type is None:  # reported at sampler_type
             return Settings()
-        return SAMPLER_PARAMETERS[sampler_type].model_validate(value, context=info.context)
+        settings_class = SAMPLER_PARAMETERS.get(sampler_type) or plugin_samplers()[sampler_type]
+        return settings_class.model_validate(value, context=info.context)
 
     def with_seed(self, seed: int) -> SamplerSettings:
         """A copy that draws with this seed."""

@@ -42,11 +42,13 @@ class Origin:
         path: the YAML file; None when there was none.
         lines: line of each value in the file.
         typed: option that a value was typed with, such as ``--num-areas``.
+        files: the file that a map and all in it came from, where it is not that at ``path``.
     """
 
     path: str | None = None
     lines: Mapping[Location, int] = field(default_factory=dict)
     typed: Mapping[Location, str] = field(default_factory=dict)
+    files: Mapping[Location, str] = field(default_factory=dict)
 
     def resolve(self, location: Location) -> Location:
         """The location where the file says it: inherited values stand in ``default_settings``."""
@@ -70,6 +72,9 @@ class Origin:
         subject = option or path_text(location)
         line = None if option else self.line(location)
         place = f"{self.path}, line {line}: " if line else ""
+        for length in range(len(location), 0, -1):
+            if location[:length] in self.files:
+                place = f"{self.files[location[:length]]}: "
         if problem.value is NO_VALUE:
             text = f"{place}{subject}: {problem.text}" if subject else f"{place}{problem.text}"
         else:

@@ -10,6 +10,7 @@ depend on what had been imported before. The modules imported here hold settings
 from __future__ import annotations
 
 from mlagents.algorithms.ppo_settings import PPOSettings
+from mlagents.algorithms.sac_settings import SACSettings
 from mlagents.rewards.curiosity_settings import CuriositySettings
 from mlagents.rewards.extrinsic import ExtrinsicSettings
 from mlagents.rewards.gail_settings import GAILSettings
@@ -18,7 +19,7 @@ from mlagents.settings.base import Settings
 from mlagents.settings.trainer_plugins import plugin_trainers
 from mlagents_envs.near_names import nearest
 
-TRAINER_SETTINGS: dict[str, type[Settings]] = {"ppo": PPOSettings}
+TRAINER_SETTINGS: dict[str, type[Settings]] = {"ppo": PPOSettings, "sac": SACSettings}
 """Hyperparameter class of every built-in trainer type that can train."""
 
 REWARD_SIGNAL_SETTINGS: dict[str, type[Settings]] = {
@@ -29,7 +30,7 @@ REWARD_SIGNAL_SETTINGS: dict[str, type[Settings]] = {
 }
 """Settings class of every reward signal that can be used; each has gamma, strength, network_settings."""
 
-UNAVAILABLE_TRAINERS = frozenset({"sac", "poca"})
+UNAVAILABLE_TRAINERS = frozenset({"poca"})
 UNAVAILABLE_REWARD_SIGNALS: frozenset[str] = frozenset()
 
 ON_POLICY_TRAINERS = frozenset({"ppo", "poca"})

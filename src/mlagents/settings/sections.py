@@ -11,6 +11,7 @@ from mlagents.settings.base import Settings
 from mlagents.settings.types import (
     AreaCount,
     Bool,
+    Float,
     Int32,
     IntOrMinusOne,
     PositiveFloat32,
@@ -22,6 +23,9 @@ from mlagents.settings.types import (
     to_int,
     within,
 )
+
+LONGEST_NAME = 200
+"""Bytes of the name of a folder; file systems allow 255, and the files in it have longer names."""
 
 Port = Annotated[int, BeforeValidator(to_int), within(ge=1, le=65535)]
 
@@ -91,6 +95,10 @@ class CheckpointSettings(Settings):
     """Whether the agents only act and never learn."""
     results_dir: Text = "results"
     """Folder that holds the folders of all runs."""
+    stop_at_reward: Float | None = None
+    """Mean return of the last 100 episodes of every behavior at which the run ends; null means never."""
+    wandb: Bool = False
+    """Whether statistics go to Weights & Biases too."""
 
     @field_validator("run_id", "initialize_from")
     @classmethod
@@ -102,6 +110,8 @@ class CheckpointSettings(Settings):
         path = PurePath(value)
         if path.is_absolute() or ".." in path.parts or not path.parts:
             raise problem("it must name a folder inside the results folder")
+        if any(len(part.encode("utf-8", "replace")) > LONGEST_NAME for part in path.parts):
+            raise problem(f"it names a folder and must have at most {LONGEST_NAME} letters")
         return value
 
 

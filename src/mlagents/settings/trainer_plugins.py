@@ -20,6 +20,7 @@ from mlagents_envs.logging_util import get_logger
 
 GROUP = "mlagents.trainer_type"
 _LOGGER = get_logger(__name__)
+_registered: dict[str, TrainerPlugin] = {}
 
 
 class TrainerPlugin(NamedTuple):
@@ -43,8 +44,7 @@ def plugin_trainers() -> Mapping[str, TrainerPlugin]:
             factories, settings = entry_point.load()()
             plugins = {name: TrainerPlugin(factories[name], settings[name]) for name in factories}
             for name, plugin in plugins.items():
-                if not (isinstance(plugin.settings, type) and issubclass(plugin.settings, Settings)):
-                    raise TypeError(f"the settings class of '{name}' is no mlagents.settings.base.Settings")
+                _check(name, plugin)
         except Exception as error:  # whatever a plugin does wrong must not end runs that do not need it
             _LOGGER.error(
                 "The trainer plugin %s (%s) was left out: %s: %s.",
@@ -55,4 +55,26 @@ def plugin_trainers() -> Mapping[str, TrainerPlugin]:
             )
             continue
         found |= plugins
-    return found
+    return found | _registered
+
+
+def register_trainer(name: str, factory: Any, settings: type[Settings]) -> None:  # noqa: ANN401
+    """Make a trainer type known to this process, as an entry point would to all.
+
+    Args:
+        name: trainer type in the YAML file.
+        factory: makes the trainer; a :class:`~mlagents.algorithms.trainer.TrainerFactory`.
+        settings: class of its hyperparameters.
+
+    Raises:
+        TypeError: the settings are no :class:`Settings`.
+    """
+    plugin = TrainerPlugin(factory, settings)
+    _check(name, plugin)
+    _registered[name] = plugin
+    plugin_trainers.cache_clear()
+
+
+def _check(name: str, plugin: TrainerPlugin) -> None:
+    if not (isinstance(plugin.settings, type) and issubclass(plugin.settings, Settings)):
+        raise TypeError(f"the settings class of '{name}' is no mlagents.settings.base.Settings")

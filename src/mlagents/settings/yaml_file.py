@@ -34,11 +34,13 @@ class YamlFile:
         path: the path as the user wrote it.
         data: its content; all keys are text, as written.
         lines: line of each value, counted from 1.
+        files: the file that a value came from, where it is another one.
     """
 
     path: str
     data: dict[str, Any]
     lines: dict[Location, int] = field(default_factory=dict)
+    files: dict[Location, str] = field(default_factory=dict)
 
 
 def read_yaml_file(path: str) -> YamlFile:

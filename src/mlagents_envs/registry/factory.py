@@ -61,7 +61,7 @@ def make_environment(name_or_path: str | None, options: EnvironmentOptions | Non
     found = find_entry_points()
     if name_or_path in found:
         return build(found[name_or_path], options or EnvironmentOptions())
-    if _is_executable_path(name_or_path):
+    if is_executable_path(name_or_path):
         return _launch(name_or_path, options or EnvironmentOptions())
     raise UnknownEnvironmentException(name_or_path, sorted(found))
 
@@ -107,7 +107,7 @@ def _build_foreign(library: str, name: str, options: EnvironmentOptions) -> Base
         ) from error
 
 
-def _is_executable_path(text: str) -> bool:
+def is_executable_path(text: str) -> bool:
     """Whether ``text`` can only mean a path: by its look, or because the file is there."""
     looks = "/" in text or "\\" in text or text.lower().endswith(EXECUTABLE_SUFFIXES)
     return looks or _exists(text)
