@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlagents_envs.exception import EnvironmentWarning
 from mlagents_sdk.actuators.action_buffers import ActionBuffers
 from mlagents_sdk.actuators.discrete_action_mask import DiscreteActionMask
 from mlagents_sdk.agent_runtime import AgentRuntime, EndReason
@@ -68,6 +69,7 @@ class Agent:
         warnings.warn(
             f"{type(self).__name__} has no heuristic, so its actions are zero. Override heuristic(), or "
             "attach a trainer.",
+            EnvironmentWarning,
             stacklevel=2,
         )
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mlagents_envs.base_env import BehaviorSpec, DecisionSteps, TerminalSteps
 from mlagents_envs.exception import UnityObservationException
+from mlagents_sdk.exception import AgentsError
 
 INITIAL_CAPACITY = 16
 
@@ -69,9 +70,15 @@ class RecordColumns:
         """
         row = self.count
         self.agent_id[row] = agent_id
-        self.reward[row] = reward
         self.group_id[row] = group_id
-        self.group_reward[row] = group_reward
+        try:
+            self.reward[row] = reward
+            self.group_reward[row] = group_reward
+        except (TypeError, ValueError) as error:
+            raise AgentsError(
+                f"Behavior {self._behavior}, agent {agent_id}: the reward is {reward!r}, that of the group "
+                f"{group_reward!r}. Rewards are numbers; check what is given to add_reward and set_reward."
+            ) from error
         self.count = row + 1
         return row
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
+from mlagents_envs.exception import EnvironmentWarning
 from mlagents_sdk.exception import AgentsError
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class SimpleMultiAgentGroup:
                 f"{runtime.name} has max_step {agent.max_step} and joins group {self._id}; its episodes "
                 "would end without those of the others. Set max_step to 0 and call "
                 "group_episode_interrupted() when time is up.",
+                EnvironmentWarning,
                 stacklevel=2,
             )
         others = (known for known in self._acquainted if known is not agent)

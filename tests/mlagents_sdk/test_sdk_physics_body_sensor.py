@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sdk_helpers import CONTINUOUS
 
 from mlagents_sdk import Academy, Agent, AgentsError
-from mlagents_sdk.physics import Motion, PhysicsWorld, Scene, TrainingArea, Vector
+from mlagents_sdk.physics import Drive, Joint, Motion, PhysicsWorld, Scene, TrainingArea, Vector
 from mlagents_sdk.physics.rotations import IDENTITY, euler_rotation, multiply, rotate, yaw_rotation
 from mlagents_sdk.sensors.physics_body import (
     PhysicsBodySensor,
@@ -19,6 +19,7 @@ from mlagents_sdk.sensors.physics_body import (
 )
 
 ALL = PhysicsSensorSettings(*[True] * 6)
+JOINTS = PhysicsSensorSettings(False, False, use_joint_positions_and_angles=True, use_joint_forces=True)
 HALF = math.sqrt(0.5)
 
 
@@ -131,3 +132,39 @@ def test_trees_with_unknown_parents_and_empty_ones_are_refused() -> None:
         PhysicsBodySensor(base, {}, PhysicsSensorSettings())
     with pytest.raises(AgentsError, match="tells nothing"):
         PhysicsBodySensor(base, {upper: base}, PhysicsSensorSettings(False, False))
+
+
+def test_joints_tell_angles_places_and_forces() -> None:
+    scene = Scene(gravity=(0.0, 0.0, 0.0))
+    drive = Drive(20.0, 1.0)
+    for index, name in enumerate(("base", "upper", "lower", "cart", "loose")):
+        scene.add_box(name, (1, 1, 1), (0.0, 0.0, 5.0 * index), motion=Motion.DYNAMIC)
+    hip = Joint.configurable(x=(-60.0, 0.0), z=20.0, drive=drive)
+    scene.add_joint("hip", hip, "upper", "base").add_joint("weld", Joint.fixed(), "lower", "upper")
+    scene.add_joint("rail", Joint.slider(limits=(-1.0, 3.0), drive=drive), "cart", "base")
+    scene.add_joint("free", Joint.slider(), "loose", "base")
+    area = PhysicsWorld(scene, 1).areas[0]
+    area.joint("hip").set_target_angles(-50.0, 0.0, 10.0)
+    area.joint("rail").target_position = 2.0
+    for _ in range(20):
+        area.world.step()
+    base, upper = area.body("base"), area.body("upper")
+    joints = [area.joint(name) for name in ("weld", "rail", "hip", "free")]
+    x, y, z = (math.radians(angle) for angle in area.joint("hip").angles)
+    tx, _, tz = area.joint("hip").current_torque
+    assert x < -0.05  # the drive has moved it
+    assert y == 0.0
+    assert z > 0.005
+    expected = [
+        *(2.0 * (area.joint("rail").position + 1.0) / 4.0 - 1.0, math.tanh(area.joint("rail").current_force)),
+        *(math.sin(x), math.cos(x), math.sin(z), math.cos(z), math.tanh(tx), math.tanh(tz)),
+        *(math.tanh(area.joint("free").position), 0.0),
+    ]
+    sensor = PhysicsBodySensor(base, {upper: base}, JOINTS, joints=joints)
+    np.testing.assert_allclose(written(sensor), expected, atol=1e-6)
+    both = PhysicsSensorSettings(use_joint_positions_and_angles=True)
+    assert PhysicsBodySensor(base, {upper: base}, both, joints=joints).get_observation_spec().shape == (
+        7 + 6,
+    )
+    with pytest.raises(AgentsError, match="tells nothing"):
+        PhysicsBodySensor(base, {upper: base}, JOINTS, joints=joints[:1])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
+from functools import partial
 
-from mlagents_envs.exception import UnityException
+from mlagents_envs.exception import EnvironmentWarning, UnityException
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
@@ -21,7 +23,9 @@ def run_command(body: Callable[[], object]) -> int:
     Returns:
         The exit code: 0, 1 after an error, 130 after Ctrl+C.
     """
+    otherwise = warnings.showwarning
     try:
+        warnings.showwarning = partial(_show_warning, otherwise)
         body()
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -34,7 +38,23 @@ def run_command(body: Callable[[], object]) -> int:
         traceback.print_exception(error, file=sys.stderr)
         print(f"error: {type(error).__name__}: {_one_line(error)}", file=sys.stderr)
         return EXIT_ERROR
+    finally:
+        warnings.showwarning = otherwise
     return 0
+
+
+def _show_warning(
+    otherwise: Callable[..., None],
+    message: Warning | str,
+    category: type[Warning],
+    *place: object,
+    **where: object,
+) -> None:
+    """A :func:`warnings.showwarning` that leaves out file and line for what concerns an environment."""
+    if issubclass(category, EnvironmentWarning):
+        print(f"warning: {message}", file=sys.stderr)
+    else:
+        otherwise(message, category, *place, **where)
 
 
 def _one_line(error: Exception) -> str:

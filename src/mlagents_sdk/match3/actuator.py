@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlagents_envs.base_env import ActionSpec
+from mlagents_envs.exception import EnvironmentWarning
 from mlagents_sdk.actuators.action_buffers import ActionBuffers
 from mlagents_sdk.actuators.actuator import Actuator
 from mlagents_sdk.actuators.discrete_action_mask import DiscreteActionMask
@@ -78,6 +79,7 @@ class Match3Actuator:
                 warnings.warn(
                     f"Actuator {self._name}: no move is valid. Set the board's on_no_valid_moves_action to "
                     "something that shuffles it.",
+                    EnvironmentWarning,
                     stacklevel=2,
                 )
         mask.set_branch_enabled(0, valid)

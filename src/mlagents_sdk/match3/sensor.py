@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlagents_envs.base_env import ObservationSpec
+from mlagents_envs.exception import EnvironmentWarning
 from mlagents_sdk.components import ComponentOwner
 from mlagents_sdk.exception import AgentsError
 from mlagents_sdk.match3.board import AbstractBoard, BoardSize
@@ -103,6 +104,7 @@ class Match3Sensor:
         warnings.warn(
             f"Sensor {self._spec.name}: the board is now {size}, but at most {self._max} was declared; what "
             "exceeds it is not seen. Let get_max_board_size() return the largest board of the game.",
+            EnvironmentWarning,
             stacklevel=3,
         )
 

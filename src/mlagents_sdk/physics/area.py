@@ -16,6 +16,7 @@ from mlagents_sdk.physics.queries import Scope, cast_one, overlap_box
 from mlagents_sdk.physics.rotations import IDENTITY, Quaternion, Vector
 
 if TYPE_CHECKING:
+    from mlagents_sdk.physics.joints_handle import JointHandle
     from mlagents_sdk.physics.world import PhysicsWorld
 
 ALL_LAYERS = 0xFFFFFFFF
@@ -49,6 +50,7 @@ class TrainingArea:
     Attributes:
         index: row of the area in the columns of the world.
         transforms: handles on all bodies, in the order of the scene.
+        joints: handles on all joints by name, ditto.
     """
 
     def __init__(self, world: PhysicsWorld, index: int, transforms: Mapping[str, Transform]) -> None:
@@ -56,6 +58,7 @@ class TrainingArea:
         self.index = index
         self._by_name = transforms
         self.transforms = list(transforms.values())
+        self.joints: dict[str, JointHandle] = {}
         self._hit = np.zeros(8)
         self._bodies = np.zeros(len(self.transforms), np.int64)
 
@@ -86,6 +89,18 @@ class TrainingArea:
         if not isinstance(transform, Body):
             raise AgentsError(f"Collider {name!r} is not dynamic; give it Motion.DYNAMIC in the scene.")
         return transform
+
+    def joint(self, name: str) -> JointHandle:
+        """Handle on a joint.
+
+        Raises:
+            AgentsError: there is no such joint.
+        """
+        try:
+            return self.joints[name]
+        except KeyError:
+            known = ", ".join(self.joints) or "none"
+            raise AgentsError(f"The scene has no joint {name!r}; it has {known}.") from None
 
     @property
     def gravity(self) -> Vector:

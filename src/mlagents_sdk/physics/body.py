@@ -31,6 +31,7 @@ from mlagents_sdk.physics.rotations import (
     Quaternion,
     Vector,
     conjugate,
+    multiply,
     rotate,
     turned_about_y,
 )
@@ -292,6 +293,23 @@ class Body(Transform):
         floats[at] = -x
         floats[at + 1] = -z
         floats[at + 2] = -y
+
+    def place(self, position: Vector, rotation: Quaternion) -> None:
+        """Put it somewhere, and with it, as if they were one piece, all bodies that hang on it by joints.
+
+        Their velocities stay as they are.
+        """
+        here, turn = self.position, multiply(rotation, conjugate(self.rotation))
+        for body in self._world.bodies_hanging_on(self._area, self._index):
+            offset = [a - b for a, b in zip(body.position, here, strict=True)]
+            x, y, z = rotate(turn, (offset[0], offset[1], offset[2]))
+            velocity, spin = body.velocity, body.angular_velocity
+            body.position = (position[0] + x, position[1] + y, position[2] + z)
+            body.rotation = multiply(turn, body.rotation)
+            body.velocity, body.angular_velocity = velocity, spin
+        spin = self.angular_velocity
+        self.position, self.rotation = position, rotation
+        self.angular_velocity = spin
 
     def stop(self) -> None:
         """Set both velocities to zero and forget pending forces."""

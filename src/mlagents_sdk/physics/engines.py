@@ -1,4 +1,4 @@
-"""Who advances the areas of a world: one engine for a lone sphere, one for everything else.
+"""Who advances the areas of a world: an engine for joints, one for a lone sphere, one for the rest.
 
 Both work on the rows of :mod:`mlagents_sdk.physics.layout`, which hold the whole state that matters.
 """
@@ -11,8 +11,10 @@ import numpy as np
 from mujoco import batch
 from numpy.typing import NDArray
 
+from mlagents_sdk.physics.articulation import ArticulationEngine
 from mlagents_sdk.physics.contacts import resolve_sphere_contacts
 from mlagents_sdk.physics.integration import find_diverged, load_sphere, store_sphere
+from mlagents_sdk.physics.joints_layout import JointTable
 from mlagents_sdk.physics.layout import (
     BOUNCE_RULE,
     BOUNCINESS,
@@ -52,15 +54,26 @@ class Engine(Protocol):
         """Put back what :meth:`get_state` gave."""
 
 
-def make_engine(scene: Scene, layout: Layout, rows: NDArray[np.float64], num_threads: int) -> Engine:
+def make_engine(
+    scene: Scene,
+    layout: Layout,
+    rows: NDArray[np.float64],
+    num_threads: int,
+    table: JointTable,
+    joints: NDArray[np.float64],
+) -> Engine:
     """The engine for a scene.
 
     Args:
         scene: what each area contains.
         layout: where its numbers stand.
         rows: ``(areas, width)`` numbers of the areas.
-        num_threads: threads that MuJoCo may use.
+        num_threads: threads that MuJoCo's batch may use.
+        table: joints of the scene.
+        joints: ``(areas, width)`` numbers of the joints.
     """
+    if table.joints:
+        return ArticulationEngine(scene, layout, rows, table, joints)
     sphere = free_sphere(scene)
     if sphere is None:
         return RigidEngine(scene, layout, rows)

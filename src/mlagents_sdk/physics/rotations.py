@@ -1,7 +1,7 @@
 """Rotations as plain tuples of floats ``(x, y, z, w)`` in the original's frame.
 
-The frame is left-handed with x to the right, y up and z forward; positive angles turn clockwise when
-one looks along the axis. The algebra of quaternions does not know handedness, so products and
+The frame is left-handed with x to the right, y up and z forward; positive angles turn clockwise, seen
+from where the axis points to. The algebra of quaternions does not know handedness, so products and
 conjugates read as usual. Tuples, because small NumPy arrays cost more than the arithmetic.
 """
 

@@ -10,6 +10,7 @@ from typing import Unpack
 
 from mlagents_sdk.exception import AgentsError
 from mlagents_sdk.physics.appearance import Color, Lighting, Look
+from mlagents_sdk.physics.joints import Joint, SceneJoint, check_joint
 from mlagents_sdk.physics.materials import PhysicsMaterial
 from mlagents_sdk.physics.rotations import IDENTITY, Quaternion, Vector
 from mlagents_sdk.physics.shapes import Shape, ShapeKind
@@ -134,6 +135,8 @@ class Scene:
         colliders: what was added so far, by name.
         decorations: what is only seen, in the order in which it was added.
         lighting: of the pictures.
+        joints: what holds bodies together, by name. With any, MuJoCo moves all dynamic bodies of the
+            scene (:mod:`mlagents_sdk.physics.articulation`).
     """
 
     timestep: float = 0.02
@@ -143,6 +146,7 @@ class Scene:
     colliders: dict[str, Collider] = field(default_factory=dict)
     decorations: list[Decoration] = field(default_factory=list)
     lighting: Lighting = field(default_factory=Lighting)
+    joints: dict[str, SceneJoint] = field(default_factory=dict)
 
     def add_box(
         self,
@@ -255,6 +259,27 @@ class Scene:
             AgentsError: the name is taken, or a number makes no sense.
         """
         return self._add(Collider(name, tuple(shapes), position, rotation, **body))
+
+    def add_joint(self, name: str, joint: Joint, child: str, parent: str | None = None) -> Scene:
+        """Hang a dynamic body on another one; the two do not collide with each other any more.
+
+        Args:
+            name: unique among the joints of the scene.
+            joint: what the child can do, see :class:`~mlagents_sdk.physics.joints.Joint`.
+            child: a dynamic body added before; it can hang on one parent only.
+            parent: a body added before, whoever moves it; None fixes the joint in the area.
+
+        Returns:
+            The scene, so that calls can be chained.
+
+        Raises:
+            AgentsError: a name is taken or unknown, the bodies would hang in a circle, or a number makes
+                no sense.
+        """
+        item = SceneJoint(name, joint, child, parent)
+        check_joint(self, item)
+        self.joints[name] = item
+        return self
 
     def decorate(self, body: str | None, *shapes: Shape) -> Scene:
         """Add shapes that cameras see and everything else ignores.

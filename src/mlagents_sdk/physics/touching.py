@@ -3,8 +3,9 @@
 As in the original, contacts are those at the beginning of a physics step, before bodies move: a collision
 where two solid colliders are closer than :data:`~mlagents_sdk.physics.contacts.CONTACT_OFFSET` and one of
 the bodies is dynamic, a trigger where two colliders overlap, one of them is a trigger and one of the
-bodies is not static. Each pair of colliders is told for itself. Nothing is looked for where nobody
-listens. When a body is disabled, its contacts end without a word.
+bodies is not static. Bodies that a joint holds together do not collide. Each pair of colliders is told for
+itself. Nothing is looked for where nobody listens. When a body is disabled, its contacts end without a
+word.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ def _find_touching(
     bodies: NDArray[np.int64],
     colliders: NDArray[np.int64],
     first_collider_at: int,
+    parents: NDArray[np.int64],
     wanted: NDArray[np.int64],
     pairs: NDArray[np.int64],
     points: NDArray[np.float64],
@@ -81,6 +83,7 @@ def _find_touching(
         bodies: int64 ``(bodies, 4)``.
         colliders: int64 ``(colliders, 2)``.
         first_collider_at: column of the first collider.
+        parents: int64 ``(bodies,)``: body on which each body hangs, -1 for none.
         wanted: int64 ``(areas, bodies)``, bits of the kinds that somebody listens to.
         pairs: int64 ``(capacity, 4)``: area, own collider, other collider, whether a trigger; filled in
             this order.
@@ -116,6 +119,8 @@ def _find_touching(
                     trigger = trigger_a or row[first_collider_at + COLLIDER_WIDTH * b + TRIGGER] != 0.0
                     fastest = max(bodies[body, MOTION], bodies[other, MOTION])
                     if fastest == 0 or (fastest < _DYNAMIC and not trigger):
+                        continue
+                    if not trigger and (parents[body] == other or parents[other] == body):
                         continue
                     place_collider(row, colliders, first_collider_at, b, placement)
                     bound_collider(colliders[b, KIND], b, 0.0, placement)
@@ -241,6 +246,7 @@ class Dispatcher:
             layout.bodies,
             layout.colliders,
             layout.first_collider_at,
+            self._world.joint_table.parents,
             self._wanted,
             now,
             self._points,

@@ -12,6 +12,8 @@ from mlagents_sdk.physics.appearance import Color, check_color
 from mlagents_sdk.physics.area import TrainingArea
 from mlagents_sdk.physics.body import Body, ContactCallback, Transform, floats_of
 from mlagents_sdk.physics.engines import make_engine
+from mlagents_sdk.physics.joints_handle import JointHandle
+from mlagents_sdk.physics.joints_layout import JOINT_WIDTH, LINK_BODY, LINK_PARENT, JointTable
 from mlagents_sdk.physics.layout import (
     COUNT,
     GRAVITY,
@@ -39,8 +41,8 @@ class PhysicsWorld:
     Args:
         scene: what each area contains.
         num_areas: number of copies.
-        num_threads: threads that step the areas where MuJoCo does; 1 is fastest below some thousand
-            small areas.
+        num_threads: threads that step areas with a single sphere; 1 is fastest below some thousand of
+            them. Others are stepped one after another.
 
     Attributes:
         areas: one handle per copy.
@@ -49,6 +51,9 @@ class PhysicsWorld:
         tags: numbers of the tags.
         rows: float64 ``(areas, width)``, the numbers of all areas; see
             :mod:`mlagents_sdk.physics.layout`.
+        joint_table: which body hangs where.
+        joints: float64 ``(areas, joints · 22)``, the numbers of all joints; see
+            :mod:`mlagents_sdk.physics.joints_layout`.
 
     Raises:
         AgentsError: the scene cannot be built, or a number is below 1.
@@ -67,9 +72,13 @@ class PhysicsWorld:
         self.layout = Layout(scene, self.tags)
         self.rows = np.tile(self.layout.row, (num_areas, 1))
         self._diverged = np.zeros(num_areas, dtype=np.bool_)
-        self._engine = make_engine(scene, self.layout, self.rows, num_threads)
+        self.joint_table = JointTable(scene)
+        self.joints = np.tile(self.joint_table.row, (num_areas, 1))
+        self._engine = make_engine(scene, self.layout, self.rows, num_threads, self.joint_table, self.joints)
         floats = floats_of(self.rows)
         self.areas = [self._make_area(area, floats) for area in range(num_areas)]
+        if self.joint_table.joints:
+            self._add_joints(floats_of(self.joints))
         self._dispatcher = Dispatcher(self)
 
     def step(self) -> list[int]:
@@ -202,6 +211,16 @@ class PhysicsWorld:
         x, z, y = (inverse @ np.array(to_mujoco(torque))).tolist()
         return (x, y, z)
 
+    def bodies_hanging_on(self, area: int, body: int) -> list[Body]:
+        """All bodies that joints hang on a body of one area, directly or not."""
+        hanging = {body}
+        found = []
+        for link in self.joint_table.links.tolist():
+            if link[LINK_PARENT] in hanging and link[LINK_BODY] != body:
+                hanging.add(link[LINK_BODY])
+                found.append(self.areas[area].body(self.layout.names[link[LINK_BODY]]))
+        return found
+
     def add_listener(self, transform: Transform, callbacks: Sequence[ContactCallback | None]) -> None:
         """Have functions called for a body; see :meth:`Transform.listen`."""
         self._dispatcher.add(transform, callbacks)
@@ -213,6 +232,7 @@ class PhysicsWorld:
             "engine": self._engine.get_state(),
             "tags": list(self.tags.names),
             "touching": self._dispatcher.get_state(),
+            "joints": self.joints.copy(),
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -223,6 +243,7 @@ class PhysicsWorld:
             at = self.layout.collider_at(collider) + TAG
             rows[:, at] = numbers[rows[:, at].astype(np.int64)]
         self.rows[...] = rows
+        self.joints[...] = state["joints"]
         for area in range(len(rows)):
             self._engine.refresh(area)
         self._engine.set_state(state["engine"])
@@ -251,3 +272,10 @@ class PhysicsWorld:
             at = start + self.layout.body_at(index)
             transforms[prefab.name] = kind(prefab.name, self, area, index, floats, at, movable)
         return TrainingArea(self, area, transforms)
+
+    def _add_joints(self, floats: memoryview[float]) -> None:
+        width = self.joints.shape[1]
+        for area in self.areas:
+            for index, item in enumerate(self.joint_table.joints):
+                at = area.index * width + index * JOINT_WIDTH
+                area.joints[item.name] = JointHandle(item, area, floats, at)

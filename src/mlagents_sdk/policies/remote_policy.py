@@ -6,6 +6,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from mlagents_envs.base_env import ActionTuple
+from mlagents_envs.exception import EnvironmentWarning
 from mlagents_sdk.columns import BehaviorColumns
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class RemotePolicy:
             warnings.warn(
                 f"Behavior {self.columns.name}: {asked} agents asked for a decision but the trainer sent "
                 f"{given}; the others act with zeros.",
+                EnvironmentWarning,
                 stacklevel=2,
             )
 

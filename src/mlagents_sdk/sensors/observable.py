@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlagents_envs.base_env import ObservationSpec
+from mlagents_envs.exception import EnvironmentWarning
 from mlagents_sdk.behavior import ObservableAttributeHandling
 from mlagents_sdk.exception import AgentsError
 from mlagents_sdk.sensors.sensor import Sensor, vector_spec
@@ -194,6 +195,7 @@ def _make_sensor(
             f"{label}: {type(owner).__name__}.{member} is {value!r}, which cannot be observed; it gets no "
             "sensor. Numbers, bools, 2 to 4 numbers and enumerations can; set the value in initialize() at "
             "the latest.",
+            EnvironmentWarning,
             stacklevel=2,
         )
         return []

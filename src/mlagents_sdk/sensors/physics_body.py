@@ -2,12 +2,14 @@
 
 Poses are told in two ways: seen from a root, which all bodies share, and seen from the body's own
 parent in the tree of bodies. The root may be a body or anything with a pose, such as a frame that
-looks where the creature should go.
+looks where the creature should go. Of the joints that hold the bodies together, the sensor can tell how they
+stand and what their drives do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 from mlagents_envs.base_env import ObservationSpec
 from mlagents_sdk.components import ComponentOwner
 from mlagents_sdk.exception import AgentsError
-from mlagents_sdk.physics import Transform, Vector
+from mlagents_sdk.physics import JointHandle, Transform, Vector
 from mlagents_sdk.physics.body import Body
 from mlagents_sdk.physics.rotations import Quaternion, conjugate, multiply, rotate
 from mlagents_sdk.sensors.sensor import Sensor, vector_spec
@@ -50,6 +52,11 @@ class PhysicsSensorSettings:
         use_local_space_translations: position seen from the parent, 3 floats.
         use_local_space_rotations: rotation seen from the parent, 4 floats.
         use_local_space_linear_velocity: velocity less the parent's, in the frame of the parent, 3 floats.
+        use_joint_positions_and_angles: of each joint, sine and cosine of each free angle; of a slider its
+            place between its limits as -1 to 1, or without limits the hyperbolic tangent of its position
+            in metres.
+        use_joint_forces: of each joint, beside that, hyperbolic tangents of what its drive gives along or
+            about each free axis, N or N m.
     """
 
     use_model_space_translations: bool = True
@@ -58,6 +65,8 @@ class PhysicsSensorSettings:
     use_local_space_translations: bool = False
     use_local_space_rotations: bool = False
     use_local_space_linear_velocity: bool = False
+    use_joint_positions_and_angles: bool = False
+    use_joint_forces: bool = False
 
     @property
     def floats_per_body(self) -> int:
@@ -70,6 +79,12 @@ class PhysicsSensorSettings:
         )
         return 3 * threes + 4 * (self.use_model_space_rotations + self.use_local_space_rotations)
 
+    def floats_of_joint(self, joint: JointHandle) -> int:
+        """Floats that one joint adds."""
+        per_axis = 1 if joint.is_slider else 2
+        told = per_axis * self.use_joint_positions_and_angles + self.use_joint_forces
+        return told * len(joint.free_axes)
+
 
 class PhysicsBodySensor:
     """Poses and velocities of bodies as one vector.
@@ -80,6 +95,7 @@ class PhysicsBodySensor:
             the observation.
         settings: what is told.
         name: name of the sensor.
+        joints: what is told after the bodies, one joint after another.
 
     Raises:
         AgentsError: a parent is neither, or nothing is told.
@@ -91,6 +107,7 @@ class PhysicsBodySensor:
         parents: Mapping[Transform, Pose],
         settings: PhysicsSensorSettings,
         name: str = "PhysicsBodySensor",
+        joints: Sequence[JointHandle] = (),
     ) -> None:
         for body, parent in parents.items():
             if parent is not root and parent not in parents:
@@ -99,10 +116,12 @@ class PhysicsBodySensor:
                     "the bodies."
                 )
         size = len(parents) * settings.floats_per_body
+        size += sum(map(settings.floats_of_joint, joints))
         if size == 0:
             raise AgentsError(f"Sensor {name} tells nothing; give it bodies and switch something on.")
         self._root = root
         self._parents = list(parents.items())
+        self._joints = list(joints)
         self._settings = settings
         self._spec = vector_spec(size, name)
 
@@ -111,7 +130,7 @@ class PhysicsBodySensor:
         return self._spec.name
 
     def get_observation_spec(self) -> ObservationSpec:
-        """Shape ``(bodies · floats per body,)``."""
+        """Shape ``(bodies · floats per body + floats of the joints,)``."""
         return self._spec
 
     def update(self) -> None:
@@ -134,6 +153,11 @@ class PhysicsBodySensor:
         yield from _poses(self._parents, told.use_local_space_translations, told.use_local_space_rotations)
         if told.use_local_space_linear_velocity:
             yield from _velocities(self._parents)
+        for joint in self._joints:
+            if told.use_joint_positions_and_angles:
+                yield from _places(joint)
+            if told.use_joint_forces:
+                yield from (math.tanh(joint.current_torque[axis]) for axis in joint.free_axes)
 
 
 class PhysicsBodySensorComponent:
@@ -145,6 +169,7 @@ class PhysicsBodySensorComponent:
         parents: for each body its parent; in the order of the observation.
         settings: what is told.
         sensor_name: name of the sensor.
+        joints: what is told after the bodies.
     """
 
     def __init__(
@@ -154,8 +179,11 @@ class PhysicsBodySensorComponent:
         parents: Mapping[Transform, Pose],
         settings: PhysicsSensorSettings | None = None,
         sensor_name: str = "PhysicsBodySensor",
+        joints: Sequence[JointHandle] = (),
     ) -> None:
-        self._sensor = PhysicsBodySensor(root, parents, settings or PhysicsSensorSettings(), sensor_name)
+        self._sensor = PhysicsBodySensor(
+            root, parents, settings or PhysicsSensorSettings(), sensor_name, joints
+        )
         agent.add_component(self)
 
     def create_sensors(self) -> list[Sensor]:
@@ -180,6 +208,23 @@ def _velocities(pairs: _Pairs) -> Iterator[float]:
     for body, seen_from in pairs:
         difference = _difference(_velocity(body), _velocity(seen_from))
         yield from rotate(conjugate(seen_from.rotation), difference)
+
+
+def _places(joint: JointHandle) -> Iterator[float]:
+    """How the free axes of a joint stand, one or two floats for each."""
+    if not joint.is_slider:
+        angles = joint.angles
+        for axis in joint.free_axes:
+            angle = math.radians(angles[axis])
+            yield math.sin(angle)
+            yield math.cos(angle)
+    elif joint.free_axes:
+        limits = joint.limits[0]
+        if limits is None:
+            yield math.tanh(joint.position)
+        else:
+            low, high = limits
+            yield 2.0 * (joint.position - low) / (high - low) - 1.0
 
 
 def _velocity(pose: Pose) -> Vector:

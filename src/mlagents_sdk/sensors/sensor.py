@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlagents_envs.base_env import DimensionProperty, ObservationSpec, ObservationType
+from mlagents_envs.exception import EnvironmentWarning
 
 
 class Sensor(Protocol):
@@ -93,4 +94,5 @@ def name_order(name: str) -> tuple[str, str]:
 def warn_about_duplicates(names: Sequence[str], kind: str, owner: str) -> None:
     """Warn when two of the sorted ``names`` are equal, because their order is then arbitrary."""
     for name in sorted({one for one, other in pairwise(names) if one == other}):
-        warnings.warn(f"{owner} has several {kind} named {name!r}; give each its own name.", stacklevel=2)
+        text = f"{owner} has several {kind} named {name!r}; give each its own name."
+        warnings.warn(text, EnvironmentWarning, stacklevel=2)

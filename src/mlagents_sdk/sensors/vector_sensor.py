@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlagents_envs.base_env import ObservationSpec, ObservationType
-from mlagents_envs.exception import UnityObservationException
+from mlagents_envs.exception import EnvironmentWarning, UnityObservationException
 from mlagents_sdk.sensors.sensor import Sensor, vector_spec
 from mlagents_sdk.sensors.stacking_sensor import StackingSensor
 
@@ -136,6 +136,7 @@ class VectorSensor:
         warnings.warn(
             f"{self._owner} {self._spec.name}: {given} floats were added but {self._size} are expected; the "
             f"observation is {verb}. Make the declared size and the observations agree.",
+            EnvironmentWarning,
             stacklevel=2,
         )
         return (self._values + [0.0] * (self._size - given))[: self._size]

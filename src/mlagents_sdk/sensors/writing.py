@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlagents_envs.exception import UnityObservationException
+from mlagents_envs.exception import EnvironmentWarning, UnityObservationException
 from mlagents_sdk.exception import AgentsError
 from mlagents_sdk.sensors.sensor import Sensor
 
@@ -58,15 +58,17 @@ def _refuse(sensor: Sensor, out: NDArray[np.float32], owner: Named, error: Value
     ) from error
 
 
-def _complete(sensor: Sensor, out: NDArray[np.float32], owner: Named, written: int | None) -> None:
-    if written is None:
+def _complete(sensor: Sensor, out: NDArray[np.float32], owner: Named, written: object) -> None:
+    if not isinstance(written, SupportsIndex):
         raise AgentsError(
-            f"{owner.name}, sensor {sensor.get_name()}: write() returned None. Return the number of floats "
-            "written."
+            f"{owner.name}, sensor {sensor.get_name()}: write() returned {written!r}. Return the number of "
+            "floats written."
         )
+    written = written.__index__()
     warnings.warn(
         f"{owner.name}, sensor {sensor.get_name()}: {written} floats were written, but {out.size} were "
         "declared when the agent was enabled; the rest is zero. Declare the size that is written.",
+        EnvironmentWarning,
         stacklevel=3,
     )
     out.reshape(-1)[max(written, 0) :] = 0.0

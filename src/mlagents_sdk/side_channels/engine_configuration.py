@@ -6,6 +6,7 @@ import uuid
 import warnings
 from dataclasses import dataclass
 
+from mlagents_envs.exception import EnvironmentWarning
 from mlagents_envs.side_channel.engine_configuration_channel import EngineConfigurationChannel
 from mlagents_envs.side_channel.incoming_message import IncomingMessage
 from mlagents_envs.side_channel.side_channel import SideChannel
@@ -61,4 +62,4 @@ class EngineConfigurationReceiver(SideChannel):
         elif setting == _Setting.CAPTURE_FRAME_RATE:
             configuration.capture_frame_rate = msg.read_int32()
         else:
-            warnings.warn(f"Unknown engine setting {setting} is ignored.", stacklevel=2)
+            warnings.warn(f"Unknown engine setting {setting} is ignored.", EnvironmentWarning, stacklevel=2)
