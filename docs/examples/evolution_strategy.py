@@ -43,7 +43,7 @@ class EvolutionStrategy(EpisodicTrainer):
     """Learns one behavior from vector observations."""
 
     def __init__(
-        self, behavior: str, spec: BehaviorSpec, settings: BehaviorSettings, *, seed: int, **run: Any  # noqa: ANN401
+        self, behavior: str, spec: BehaviorSpec, settings: BehaviorSettings, *, seed: int, **run: Any
     ) -> None:
         super().__init__(behavior, spec, settings, seed=seed, **run)
         self.hyper: Any = settings.hyperparameters
