@@ -31,13 +31,17 @@ def serve(train: Callable[[Namespace, Stopwatch], None]) -> None:
     """Be a contestant: the main function of its process.
 
     Args:
-        train: trains with the given options, `environment`, `agents` and `seed`, calling
-            :meth:`Stopwatch.finish_cycle` after every update, until that raises SystemExit.
+        train: trains with the given options, `environment`, `agents`, `seed`, `workload`, `num_envs` and
+            `threaded`, calling :meth:`Stopwatch.finish_cycle` after every update, until that raises
+            SystemExit.
     """
     parser = ArgumentParser()
     parser.add_argument("--environment", default="synthetic")
     parser.add_argument("--agents", type=int, required=True)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workload", default="ppo", help="what to train with, see settings.py")
+    parser.add_argument("--num-envs", type=int, default=1)
+    parser.add_argument("--threaded", action="store_true")
     options = parser.parse_args()
     # Whatever a library prints must not end up between the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
@@ -62,16 +66,19 @@ class Contestant:
         interpreter: Python of the environment that the side is installed in.
         module: module whose main function calls :func:`serve`.
         arguments: options of that module.
+        own_threads: let the side use as many threads as it chooses, instead of one.
     """
 
-    def __init__(self, interpreter: Path | str, module: str, *arguments: object) -> None:
+    def __init__(
+        self, interpreter: Path | str, module: str, *arguments: object, own_threads: bool = False
+    ) -> None:
         self.module = module
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  # close() closes it
         command: Sequence[str] = [str(interpreter), "-m", module, *map(str, arguments)]
         self._process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1")},
+            env={**os.environ, **({} if own_threads else dict.fromkeys(THREAD_VARIABLES, "1"))},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from benchmarks.contestants import Contestant
 from benchmarks.rounds import Round
 
+PEER = "peer"
+"""The original's published packages."""
+
 
 @dataclass(frozen=True)
 class Side:
@@ -48,18 +51,20 @@ class Result:
         name: what was run.
         agents: number of agents.
         ours: our side.
-        peer: the peer's side, None where it has none.
+        other: the side that it is held against, None where there is none.
+        against: what the other side is.
     """
 
     name: str
     agents: int
     ours: Side
-    peer: Side | None = None
+    other: Side | None = None
+    against: str = PEER
 
     @property
     def ratio(self) -> float | None:
-        """Median of ours by median of the peer's."""
-        return None if self.peer is None else self.ours.rate / self.peer.rate
+        """Median of ours by median of the other side's."""
+        return None if self.other is None else self.ours.rate / self.other.rate
 
 
 def race(

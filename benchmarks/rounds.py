@@ -88,10 +88,15 @@ class Stopwatch:
         self._round = Round()
         self._end = 0.0
 
+    @property
+    def is_round_over(self) -> bool:
+        """Whether the next cycle that is finished ends a round."""
+        return time.perf_counter() >= self._end
+
     def finish_cycle(self, cycle: Round) -> None:
         """Take note of a cycle; blocks between rounds."""
         self._round.add(cycle)
-        if time.perf_counter() < self._end:
+        if not self.is_round_over:
             return
         self._answer(self._round)
         self._round = Round()

@@ -1,13 +1,15 @@
 """An environment that costs next to nothing, so that what is measured is the trainer.
 
-Eight observations, two continuous actions, every agent decides at every step, episodes of 100 to 1000
-steps whose lengths each agent draws from its own seeded stream. It needs NumPy and a `mlagents_envs`,
-ours or the peer's: the contract that it implements is the same in both.
+Eight observations or one image, two continuous actions, every agent decides at every step, episodes of 100
+to 1000 steps whose lengths each agent draws from its own seeded stream. It needs NumPy and a
+`mlagents_envs`, ours or the peer's: the contract that it implements is the same in both.
 """
 
 from __future__ import annotations
 
+import math
 import time
+from argparse import Namespace
 from typing import Any
 
 import numpy as np
@@ -25,18 +27,26 @@ from mlagents_envs.base_env import (
     TerminalSteps,
 )
 
-OBSERVATION_SIZE = 8
+VECTOR = (8,)
+IMAGE = (3, 84, 84)
 ACTION_SIZE = 2
 SHORTEST, LONGEST = 100, 1000
 """Bounds of an episode, in steps, both included."""
-NOISE_BATCHES = 256
-"""Steps for which noise is prepared; a window slides over it, so observations repeat after that many."""
+NOISE_FLOATS = 1 << 22
+NOISE_BATCHES = (16, 256)
+"""Steps for which noise is prepared, at least and at most; a window slides over it, so observations repeat
+after that many."""
+
+
+def make_synthetic(options: Namespace) -> SyntheticEnv:
+    """The environment for the options of a contestant: one image per agent if the workload says so."""
+    return SyntheticEnv(options.agents, options.seed, shape=IMAGE if options.workload == "images" else VECTOR)
 
 
 class SyntheticEnv(BaseEnv):
     """`num_agents` agents of one behavior whose observations are prepared noise.
 
-    The reward of a step is the dot product of the action with the first two observations, so that
+    The reward of a step is the dot product of the action with the first two numbers observed, so that
     there is something to learn. An agent whose episode ends appears in the terminal steps, with its
     last observation and reward, and in the decision steps of the same step, with the first
     observation of its next episode and reward 0. Agent ids are 0 to ``num_agents - 1`` throughout.
@@ -45,18 +55,31 @@ class SyntheticEnv(BaseEnv):
         num_agents: number of agents.
         seed: seed of noise and episode lengths.
         behavior: name of the behavior.
+        shape: of an observation; images, channels first, hold multiples of 1/255, as games send them.
     """
 
-    def __init__(self, num_agents: int, seed: int = 0, behavior: str = "Synthetic?team=0") -> None:
-        observation = ObservationSpec(
-            (OBSERVATION_SIZE,), (DimensionProperty.NONE,), ObservationType.DEFAULT, "noise"
-        )
+    def __init__(
+        self,
+        num_agents: int,
+        seed: int = 0,
+        behavior: str = "Synthetic?team=0",
+        shape: tuple[int, ...] = VECTOR,
+    ) -> None:
+        is_image = len(shape) == len(IMAGE)
+        space = DimensionProperty.TRANSLATIONAL_EQUIVARIANCE
+        properties = (DimensionProperty.NONE, space, space)[: len(shape)]
+        observation = ObservationSpec(shape, properties, ObservationType.DEFAULT, "noise")
         spec = BehaviorSpec([observation], ActionSpec.create_continuous(ACTION_SIZE))
         self._specs = BehaviorMapping({behavior: spec})
         self._num_agents = num_agents
         self._lengths = _EpisodeLengths(num_agents, seed)
-        rows = (NOISE_BATCHES + 1) * num_agents
-        self._noise = np.random.default_rng(seed).standard_normal((rows, OBSERVATION_SIZE), dtype=np.float32)
+        fewest, most = NOISE_BATCHES
+        self._batches = min(most, max(fewest, NOISE_FLOATS // (num_agents * math.prod(shape))))
+        rng, size = np.random.default_rng(seed), ((self._batches + 1) * num_agents, *shape)
+        if is_image:
+            self._noise = rng.integers(0, 256, size, dtype=np.uint8).astype(np.float32) / np.float32(255)
+        else:
+            self._noise = rng.standard_normal(size, dtype=np.float32)
         # Trainers may keep what they are given, and nobody may write into it: these never change.
         self._agent_ids = np.arange(num_agents, dtype=np.int32)
         self._no_groups = np.zeros(num_agents, dtype=np.int32)
@@ -83,9 +106,10 @@ class SyntheticEnv(BaseEnv):
     def step(self) -> None:
         """Advance every agent by one step with the actions set last."""
         start = time.perf_counter()
-        rewards = np.einsum("na,na->n", self._actions, self._observations[:, :ACTION_SIZE])
+        seen = self._observations.reshape(self._num_agents, -1)[:, :ACTION_SIZE]
+        rewards = np.einsum("na,na->n", self._actions, seen)
         self._tick += 1
-        first = (self._tick % NOISE_BATCHES) * self._num_agents
+        first = (self._tick % self._batches) * self._num_agents
         self._observations = self._noise[first : first + self._num_agents]
         self._left -= 1
         ended = np.flatnonzero(self._left == 0)
@@ -127,7 +151,7 @@ class SyntheticEnv(BaseEnv):
 
     def _terminal_steps(self, ended: np.ndarray[Any, Any], rewards: np.ndarray[Any, Any]) -> TerminalSteps:
         # The episode's last observation is one row further in the noise: not the next one's first.
-        last_observations = self._noise[(self._tick % NOISE_BATCHES) * self._num_agents + ended + 1]
+        last_observations = self._noise[(self._tick % self._batches) * self._num_agents + ended + 1]
         return TerminalSteps(
             [last_observations],
             rewards[ended],

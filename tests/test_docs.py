@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +19,7 @@ from mlagents.cli.evaluate import main as evaluate_main
 from mlagents.cli.learn import main as learn_main
 from mlagents.cli.run_experiment import main as run_experiment_main
 from mlagents.cli.upgrade_config import main as upgrade_config_main
+from mlagents.settings import sampler_plugins, trainer_plugins
 from mlagents.settings.loading import build_run_options
 from mlagents_sdk.cli.envs import main as envs_main
 
@@ -75,9 +78,23 @@ def run(block: Block, page: Path, namespace: dict[str, object]) -> None:
         assert block.language in NOT_RUN or page.name == "fidelity-3dball.md", f"unknown block in {page.name}"
 
 
+@pytest.fixture
+def own_plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a page registers is gone after it."""
+    caches = trainer_plugins.plugin_trainers, sampler_plugins.plugin_samplers
+    for module in (trainer_plugins, sampler_plugins):
+        monkeypatch.setattr(module, "_registered", {})
+    yield
+    for cache in caches:
+        cache.cache_clear()
+
+
+@pytest.mark.usefixtures("own_plugins")
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)], ids=lambda page: page.name)
 def test_code_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(REPOSITORY / "config", tmp_path / "config")
+    shutil.copytree(REPOSITORY / "docs" / "examples", tmp_path / "docs" / "examples")
+    monkeypatch.setattr("sys.path", sys.path.copy())  # which pages may add to
     shipped = tmp_path / "config" / "ppo" / "3DBall.yaml"
     short = shipped.read_text().replace("max_steps: 500000", "max_steps: 2400").replace("12000", "1200")
     assert "max_steps: 2400" in short

@@ -82,8 +82,6 @@ class _Frames:
             size = path.stat().st_size
             if size > MAX_FILE_BYTES:
                 raise DemonstrationError(f"{path} has {size} bytes; more than {MAX_FILE_BYTES} are not read.")
-            if not size and path.is_file():
-                raise DemonstrationError(f"The demonstration {path} is empty; record it again.")
             self.data = path.read_bytes()
         except OSError as error:
             raise DemonstrationError(f"Cannot read the demonstration {path}: {error.strerror}.") from error
@@ -121,7 +119,8 @@ class _Frames:
         value = 0
         for index in range(5):
             if self.offset >= len(self.data):
-                raise self.error(f"{what} is missing; the file is truncated or no demonstration")
+                state = "truncated or no demonstration" if self.data else "empty"
+                raise self.error(f"{what} is missing; the file is {state}")
             byte = self.data[self.offset]
             self.offset += 1
             value |= (byte & 0x7F) << (7 * index)

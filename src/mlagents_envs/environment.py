@@ -252,7 +252,12 @@ class UnityEnvironment(BaseEnv):
         wanted = default if base_port is None else base_port
         try:
             return self._get_communicator(worker_id, wanted, self._timeout_wait)
-        except UnityWorkerInUseException:
+        except UnityWorkerInUseException as error:
+            if file_name is None:
+                error.args = (
+                    f"The port {wanted + worker_id}, on which the editor is waited for, is in use, most "
+                    "likely by another training run that waits. Stop that run, or name an executable.",
+                )
             if base_port is not None or file_name is None:
                 raise
         communicator = self._get_communicator(worker_id, ANY_PORT, self._timeout_wait)

@@ -30,11 +30,16 @@ class _StdoutHandler(logging.StreamHandler[TextIO]):
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
+        self._complained = False
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name of the base class
-        """Report a message that could not be written, unless nobody reads any more (a closed pipe)."""
-        if not isinstance(sys.exc_info()[1], BrokenPipeError):
+        """Report that messages cannot be written, once, unless nobody reads any more (a closed pipe)."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
             super().handleError(record)
+        elif not isinstance(error, BrokenPipeError) and not self._complained:
+            self._complained = True
+            print(f"warning: messages are lost, standard output: {error.strerror}", file=sys.stderr)
 
     @property
     def stream(self) -> TextIO:  # type: ignore[override]  # a property instead of an attribute

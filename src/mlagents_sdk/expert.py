@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from mlagents_sdk.actuators.action_buffers import ActionBuffers
 from mlagents_sdk.agent import Agent
+from mlagents_sdk.exception import AgentsError
 
 if TYPE_CHECKING:
     from mlagents_sdk.agent_runtime import AgentRuntime
@@ -25,10 +26,18 @@ def has_expert(agent: Agent) -> bool:
 
 
 def expert_actions(runtime: AgentRuntime) -> ActionBuffers:
-    """What the agent's expert would do now, or its heuristic where it has no expert."""
+    """What the agent's expert would do now, or its heuristic where it has no expert.
+
+    Raises:
+        AgentsError: it changed the number of actions, or chose one that does not exist.
+    """
     agent = runtime.agent
     if not isinstance(agent, ScriptedExpert):
         return runtime.actuators.heuristic_actions()
-    actions = ActionBuffers.zeros(runtime.actuators.action_spec)
+    spec = runtime.actuators.action_spec
+    actions = ActionBuffers.zeros(spec)
     agent.expert(actions)
+    impossible = actions.impossible(spec)
+    if impossible is not None:
+        raise AgentsError(f"{runtime.name}: the expert {impossible}")
     return actions

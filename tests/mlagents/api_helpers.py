@@ -8,7 +8,7 @@ from typing import Any
 from mlagents import TrainedRun, train
 
 
-def small_options(**behavior: Any) -> dict[str, Any]:
+def small_options(**behavior: object) -> dict[str, Any]:
     """Options of a run of 3000 steps of whatever behavior there is."""
     return {
         "default_settings": {
@@ -24,7 +24,11 @@ def small_options(**behavior: Any) -> dict[str, Any]:
 
 
 def small_run(
-    folder: Path, env: Any, behavior: dict[str, Any] | None = None, run_id: str = "run", **arguments: Any
+    folder: Path,
+    env: object,
+    behavior: dict[str, Any] | None = None,
+    run_id: str = "run",
+    **arguments: object,
 ) -> TrainedRun:
     """Train quietly with :func:`small_options`."""
     arguments = {"seed": 1, "quiet": True, **arguments}

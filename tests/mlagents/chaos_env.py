@@ -42,7 +42,9 @@ class ObedientEnv(TellingEnv):
             case "nonsense":
                 line.send("steps", [("Nobody?team=0", 3, -1)], [])
             case "huge":
-                line.send("grow", next(iter(self.behavior_specs)), self.behavior_specs["Telling?team=0"], 1 << 40)
+                line.send(
+                    "grow", next(iter(self.behavior_specs)), self.behavior_specs["Telling?team=0"], 1 << 40
+                )
             case "number":
                 line.connection.send(42)
             case "exit":

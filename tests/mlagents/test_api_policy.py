@@ -23,7 +23,9 @@ HYBRID = ActionSpec.create_hybrid(1, (3,))
 def drift(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of a short run with continuous and discrete actions."""
     normalized = {"network_settings": {"hidden_units": 16, "normalize": True}, "max_steps": 1000}
-    return small_run(tmp_path_factory.mktemp("drift"), lambda: DriftEnv(action_spec=HYBRID), normalized).folder
+    return small_run(
+        tmp_path_factory.mktemp("drift"), lambda: DriftEnv(action_spec=HYBRID), normalized
+    ).folder
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +165,9 @@ def test_files_that_cannot_be_played(drift: Path, tmp_path: Path) -> None:
         Policy.load(tmp_path / "old.pt")
     saved["Training"]["behavior"]["settings"]["trainer_type"] = "of_a_plugin"
     torch.save(saved, tmp_path / "plugin.pt")
-    with pytest.raises(UnityTrainerException, match="trainer_type is .of_a_plugin.; there is no such trainer"):
+    with pytest.raises(
+        UnityTrainerException, match=r"trainer_type is .of_a_plugin.; there is no such trainer"
+    ):
         Policy.load(tmp_path / "plugin.pt")
     saved["Training"]["behavior"]["settings"]["trainer_type"] = "ppo"
     saved["Training"]["behavior"]["settings"]["network_settings"]["hidden_units"] = 17
@@ -179,7 +183,9 @@ def test_models_of_the_original_play(shared_data: Path) -> None:
             policy = Policy.load(path)
         except UnityPolicyException:  # of versions that are not played
             continue
-        seen = [np.zeros((2, *(size or 1 for size in shape)), np.float32) for shape in policy.observation_shapes]
+        seen = [
+            np.zeros((2, *(size or 1 for size in shape)), np.float32) for shape in policy.observation_shapes
+        ]
         actions = policy.act(seen)
         assert actions.continuous.shape == (2, policy.continuous_size)
         assert actions.discrete.shape == (2, len(policy.discrete_branches))

@@ -100,7 +100,7 @@ def make_drift(options: EnvironmentOptions) -> DriftEnv:
     ],
     ids=["function", "factory", "gym function", "gym", "gym vector", "name"],
 )
-def test_forms_of_environments(env: Any, behavior: str, agents: int, tmp_path: Path) -> None:
+def test_forms_of_environments(env: object, behavior: str, agents: int, tmp_path: Path) -> None:
     seen: list[int] = []
 
     class Count(Callback):
@@ -129,7 +129,7 @@ def test_function_that_builds_something_else_is_blamed(tmp_path: Path) -> None:
 def test_mistakes_are_the_errors_of_the_command(tmp_path: Path) -> None:
     with pytest.raises(TrainerConfigError, match="did you mean 'max_steps'"):
         train({"default_settings": {"max_step": 3}}, DriftEnv)
-    with pytest.raises(TrainerConfigError, match="env_settings.seed"):
+    with pytest.raises(TrainerConfigError, match=r"env_settings\.seed"):
         small_run(tmp_path, DriftEnv, seed=-7)
     recurrent = {"network_settings": {"memory": {"sequence_length": 2000}}}
     with pytest.raises(TrainerConfigError, match="sequence_length"):
@@ -188,15 +188,17 @@ def test_callbacks_hear_everything_in_order(tmp_path: Path) -> None:
 
 
 def test_a_callback_that_raises_ends_the_run_and_nothing_is_lost(tmp_path: Path) -> None:
-    class Pruned(Exception):
+    class PrunedError(Exception):
         pass
 
     class Pruner(Recorder):
-        def on_summary(self, run: TrainingRun, behavior: str, step: int, statistics: dict[str, float]) -> None:
-            raise Pruned
+        def on_summary(
+            self, run: TrainingRun, behavior: str, step: int, statistics: dict[str, float]
+        ) -> None:
+            raise PrunedError
 
     pruner = Pruner()
-    with pytest.raises(Pruned):
+    with pytest.raises(PrunedError):
         small_run(tmp_path, DriftEnv, callbacks=[pruner])
     assert pruner.events[-1] == ("end", False)
     assert (tmp_path / "run" / "Drift.onnx").is_file()
@@ -226,7 +228,7 @@ def test_stop_at_reward(tmp_path: Path) -> None:
     assert run.options.checkpoint_settings.stop_at_reward == 6.0
 
 
-def outcome(folder: Path, name: str, seed: int, env: Any, behavior: dict[str, Any]) -> tuple[Any, ...]:
+def outcome(folder: Path, name: str, seed: int, env: object, behavior: dict[str, Any]) -> tuple[Any, ...]:
     """Statistics and final weights of a run."""
     run = small_run(folder, env, behavior, run_id=name, seed=seed)
     (behavior_name,) = run.steps

@@ -155,7 +155,7 @@ def test_json_is_alone_on_standard_output(
         assert text in captured.err
 
 
-def _warns_that_nothing_is_offered(policy: object, outputs: set[str]) -> bool:
+def _warns_that_nothing_is_offered(policy: object) -> bool:
     from mlagents_envs.inference import logger
 
     logger.warning("The model has no deterministic outputs.")

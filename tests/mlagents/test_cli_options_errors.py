@@ -33,7 +33,10 @@ def outcome(error: BaseException, capsys: pytest.CaptureFixture[str], debug: boo
             PermissionError(errno.EACCES, "Permission denied", "/results"),
             "error: /results: Permission denied\n",
         ),
-        (OSError(errno.ENOSPC, "No space left on device"), "error: No space left on device\n"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/results/a.pt"),
+            "error: /results/a.pt: No space left on device; make room there, or choose another place\n",
+        ),
     ],
 )
 def test_user_errors_are_lines_without_traceback(

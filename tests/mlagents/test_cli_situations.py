@@ -78,7 +78,11 @@ def test_weights_are_no_checkpoint(workplace: Path, capsys: pytest.CaptureFixtur
         ("list.yaml", b"- a\n", ["list.yaml"]),
         ("key.yaml", b"behaviours: {}\n", ["behaviours", "did you mean 'behaviors'?"]),
         ("type.yaml", b"behaviors: {A: {trainer_type: pppo}}\n", ["trainer_type", "did you mean 'ppo'?"]),
-        ("enum.yaml", b"behaviors: {A: {network_settings: {vis_encode_type: big}}}\n", ["vis_encode_type", "simple"]),
+        (
+            "enum.yaml",
+            b"behaviors: {A: {network_settings: {vis_encode_type: big}}}\n",
+            ["vis_encode_type", "simple"],
+        ),
         ("null.yaml", b"behaviors: {A: null}\n", ["behaviors.A", "map"]),
         (
             "missing.yaml",

@@ -77,7 +77,11 @@ def test_plugins_that_fail_are_named_and_left_out(
     plugin: Plugin, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plugin.install(
-        default=DEFAULT, a="writer_toolbox:broken", b="nowhere:x", c="writer_toolbox:foreign", d="writer_toolbox:good"
+        default=DEFAULT,
+        a="writer_toolbox:broken",
+        b="nowhere:x",
+        c="writer_toolbox:foreign",
+        d="writer_toolbox:good",
     )
     writers = load_writers(RunOptions())
     assert [type(writer) for writer in writers] == [TensorboardWriter, ConsoleWriter, Collecting]
@@ -108,7 +112,7 @@ class FakeWandb(ModuleType):
         super().__init__("wandb")
         self.runs: list[Any] = []
 
-    def init(self, **arguments: Any) -> Any:
+    def init(self, **arguments: object) -> SimpleNamespace:
         run = SimpleNamespace(arguments=arguments, logged=[], metrics=[], configuration={}, finished=0)
         run.log = run.logged.append
         run.define_metric = lambda name, step_metric=None: run.metrics.append((name, step_metric))

@@ -105,7 +105,10 @@ def test_times_pour_into_timers_once(time: FakeTime, clock: PhaseClock) -> None:
     }
     parts = advance["children"]["trainer_advance"]["children"]
     assert (parts["_update_policy"]["total"], parts["_update_policy"]["count"]) == (pytest.approx(5.0), 2)
-    assert (parts["process_trajectory"]["total"], parts["process_trajectory"]["count"]) == (pytest.approx(0.5), 1)
+    assert (parts["process_trajectory"]["total"], parts["process_trajectory"]["count"]) == (
+        pytest.approx(0.5),
+        1,
+    )
 
 
 def nanoseconds(call: Callable[[], object]) -> float:

@@ -1,4 +1,4 @@
-"""The example of a trainer plugin: short, and it learns, saves, resumes and exports like any other trainer."""
+"""The example of a trainer plugin: short, and it learns, resumes and exports like any other."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def example(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     trainer_plugins.plugin_trainers.cache_clear()
 
 
-def options(max_steps: int, **settings: Any) -> dict[str, Any]:
+def options(max_steps: int, **settings: object) -> dict[str, Any]:
     return {
         "behaviors": {
             "Drift": {
@@ -61,7 +61,9 @@ def options(max_steps: int, **settings: Any) -> dict[str, Any]:
     }
 
 
-def run(folder: Path, max_steps: int = 6000, actions: ActionSpec | None = None, **arguments: Any) -> TrainedRun:
+def run(
+    folder: Path, max_steps: int = 6000, actions: ActionSpec | None = None, **arguments: object
+) -> TrainedRun:
     arguments = {"seed": 1, "quiet": True, "run_id": "es", **arguments}
     return train(options(max_steps), lambda: DriftEnv(action_spec=actions), results_dir=folder, **arguments)
 
@@ -78,7 +80,9 @@ def test_it_fits_on_a_page() -> None:
 
 
 @pytest.mark.parametrize(
-    "actions", [ActionSpec.create_continuous(1), ActionSpec.create_hybrid(1, (3,))], ids=["continuous", "hybrid"]
+    "actions",
+    [ActionSpec.create_continuous(1), ActionSpec.create_hybrid(1, (3,))],
+    ids=["continuous", "hybrid"],
 )
 def test_it_learns_and_its_model_plays(actions: ActionSpec, tmp_path: Path) -> None:
     trained = run(tmp_path, actions=actions)

@@ -36,12 +36,17 @@ class Watch:
         assert of_behavior.mean_return is not None
         if of_behavior._best.has_window:
             self.seen.append((of_behavior.mean_return, of_behavior.trainer.step))
-        self.weights[of_behavior.trainer.step] = of_behavior.trainer.get_weights()["Policy"]["log_sigma"].tolist()
+        self.weights[of_behavior.trainer.step] = of_behavior.trainer.get_weights()["Policy"][
+            "log_sigma"
+        ].tolist()
 
 
 def test_the_best_summary_is_kept(tmp_path: Path) -> None:
     watch = Watch()
-    behavior = {"max_steps": 12_000, "hyperparameters": {"batch_size": 64, "buffer_size": 256, "learning_rate": 0.02}}
+    behavior = {
+        "max_steps": 12_000,
+        "hyperparameters": {"batch_size": 64, "buffer_size": 256, "learning_rate": 0.02},
+    }
     run = small_run(tmp_path, DriftEnv, behavior, callbacks=[watch])
     reward, step = max(watch.seen, key=lambda seen: seen[0])
     last = status(run.folder)["Drift"]["final_checkpoint"]["steps"]
@@ -122,7 +127,7 @@ def test_only_full_windows_of_the_present_lesson_compete(
 def test_a_model_that_cannot_be_exported_costs_nothing_else(
     best: tuple[BestCheckpoint, CheckpointKeeper, dict[str, int]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    search, keeper, _ = best
+    search, _, _ = best
     search.count_episodes(10)
     search.save({"Policy": {}, "Training": {}}, 1, 1.0)
     search.export()

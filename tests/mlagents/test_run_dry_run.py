@@ -27,7 +27,7 @@ environment_parameters:
   scale: {sampler_type: uniform, sampler_parameters: {min_value: 0.5, max_value: 2}}
   mass:
     curriculum:
-      - {name: light, value: 1.0, completion_criteria: {behavior: 3DBall, threshold: 20, min_lesson_length: 5}}
+      - {name: light, value: 1.0, completion_criteria: {behavior: 3DBall, threshold: 9, min_lesson_length: 5}}
       - {name: heavy, value: 3.0}
 """
 
@@ -44,7 +44,9 @@ def dry_run(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return capsys.readouterr().out
 
 
-def test_it_is_a_configuration_and_writes_nothing(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_is_a_configuration_and_writes_nothing(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     text = dry_run(capsys, "ppo.yaml", "--env=3DBall", "--run-id=x", "--num-areas=3", "--seed=4")
     assert [path.name for path in workplace.iterdir()] == ["ppo.yaml"]
     data = yaml.safe_load(text)
@@ -62,7 +64,9 @@ def test_what_it_says_is_what_happens(workplace: Path, capsys: pytest.CaptureFix
     text = dry_run(capsys, "ppo.yaml", "--env=3DBall", "--run-id=x")
     assert "environment: 3DBall, in this process; 12 agents of 3DBall?team=0 after a reset" in text
     assert "observes: VectorSensor_size8 8; acts: 2 continuous" in text
-    predicted = re.search(r"about (\d+) updates, one per 640 steps; each 2 passes over (\d+) minibatches of 64", text)
+    predicted = re.search(
+        r"about (\d+) updates, one per 640 steps; each 2 passes over (\d+) minibatches of 64", text
+    )
     assert predicted is not None
     memory = re.search(r"memory: at least ([\d.]+) MB", text)
     assert memory is not None
@@ -89,7 +93,7 @@ def test_what_it_says_is_what_happens(workplace: Path, capsys: pytest.CaptureFix
         "summaries: every 700 steps, 4 in all",
         "scale: uniform (min_value 0.5, max_value 2.0)",
         "mass: 2 lessons",
-        "light: 1, until the mean return of 3DBall exceeds 20, after 5 episodes",
+        "light: 1, until the mean return of 3DBall exceeds 9, after 5 episodes",
         "heavy: 3, to the end",
         "ends: at step 3000",
     ):
@@ -132,7 +136,8 @@ def test_mistakes_are_found(workplace: Path, capsys: pytest.CaptureFixture[str])
 def test_imitation_and_sac(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (workplace / "sac.yaml").write_text(
         "behaviors:\n  3DBall:\n    trainer_type: sac\n"
-        "    hyperparameters: {steps_per_update: 10, buffer_init_steps: 500, batch_size: 32, buffer_size: 4000}\n"
+        "    hyperparameters:\n"
+        "      {steps_per_update: 10, buffer_init_steps: 500, batch_size: 32, buffer_size: 4000}\n"
         "    reward_signals: {extrinsic: {}, gail: {demo_path: nowhere.demo, strength: 0.5}}\n"
         "    behavioral_cloning: {demo_path: nowhere.demo, steps: 700}\n"
         "    max_steps: 2500\n    keep_checkpoints: 0\n"
@@ -148,7 +153,9 @@ def test_imitation_and_sac(workplace: Path, capsys: pytest.CaptureFixture[str]) 
         assert line in text
 
 
-@pytest.mark.parametrize("path", sorted((REPOSITORY / "config").glob("*/*.yaml")), ids=lambda p: f"{p.parent.name}/{p.stem}")
+@pytest.mark.parametrize(
+    "path", sorted((REPOSITORY / "config").glob("*/*.yaml")), ids=lambda p: f"{p.parent.name}/{p.stem}"
+)
 def test_every_shipped_configuration(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = dry_run(capsys, str(path))
     assert "learns: " in text

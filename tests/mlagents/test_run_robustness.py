@@ -148,6 +148,7 @@ def test_state_is_saved_by_the_clock_not_only_after_updates(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training_run, "RECOVERY_INTERVAL", 0.0)
+    monkeypatch.setattr(training_run, "SAVING_SHARE", 1e9)
     run = TrainingRun(
         options(tmp_path, settings={"hyperparameters": {"buffer_size": 5000}, "checkpoint_interval": 10**6}),
         environment=DriftEnv(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from types import ModuleType
@@ -41,7 +42,7 @@ class Broken(CustomSampler):
 
 
 @pytest.fixture(autouse=True)
-def plugins(monkeypatch: pytest.MonkeyPatch) -> Any:
+def plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One plugin that works, one that cannot be loaded, one that returns something else."""
     module = ModuleType("sampler_toolbox")
     module.good = lambda: {"triangular": Triangular, "broken": Broken}
@@ -97,7 +98,7 @@ class WindyEnv(SavableDriftEnv):
 WIND = {"sampler_type": "triangular", "sampler_parameters": {"low": 2.0, "high": 4.0}}
 
 
-def options(parameter: Any, folder: Path, **checkpoint: Any) -> RunOptions:
+def options(parameter: object, folder: Path, **checkpoint: object) -> RunOptions:
     data = small_options(max_steps=1500, network_settings={"hidden_units": 8, "num_layers": 1})
     data["environment_parameters"] = {"wind": parameter}
     data["checkpoint_settings"] = {"results_dir": str(folder), "run_id": "r", **checkpoint}
@@ -168,7 +169,9 @@ def test_environment_gets_a_new_number_after_every_end(tmp_path: Path) -> None:
 
 def test_numbers_that_cannot_be_sent_are_refused(tmp_path: Path) -> None:
     broken = {"sampler_type": "broken", "sampler_parameters": {}}
-    with pytest.raises(TrainerConfigError, match=r"environment_parameters\.wind: the sampler Broken drew nan"):
+    with pytest.raises(
+        TrainerConfigError, match=r"environment_parameters\.wind: the sampler Broken drew nan"
+    ):
         train(options(broken, tmp_path), WindyEnv, quiet=True)
 
 
@@ -200,7 +203,9 @@ def test_resumed_runs_continue_exactly(moment: str, tmp_path: Path) -> None:
     def watch(run: TrainingRun) -> None:
         pending = run._channels._sets[0].parameters.message_queue
         lesson = run.lessons.numbers["wind"]
-        if pending and (lesson == 1 if moment == "at the lesson" else run.behaviors["Drift"].trainer.step > 900):
+        if pending and (
+            lesson == 1 if moment == "at the lesson" else run.behaviors["Drift"].trainer.step > 900
+        ):
             run.stop()
 
     first._on_step = watch

@@ -16,6 +16,7 @@ from toy_envs import DriftEnv
 from mlagents import TrainedRun, train
 from mlagents_envs.base_env import ActionSpec, BehaviorSpec
 from mlagents_envs.registry import EnvironmentOptions
+from mlagents_envs.side_channel.incoming_message import IncomingMessage
 from mlagents_envs.side_channel.outgoing_message import OutgoingMessage
 from mlagents_envs.side_channel.stats_side_channel import StatsAggregationMethod, StatsSideChannel
 
@@ -40,7 +41,9 @@ VAIL = {"Losses/GAIL KL Loss", "Policy/GAIL Beta"}
 
 
 def demonstrations(folder: Path, actions: ActionSpec) -> str:
-    spec = BehaviorSpec(DriftEnv(action_spec=actions).behavior_specs["Drift?team=0"].observation_specs, actions)
+    spec = BehaviorSpec(
+        DriftEnv(action_spec=actions).behavior_specs["Drift?team=0"].observation_specs, actions
+    )
     chosen = ([0.1] * actions.continuous_size, [1] * actions.discrete_size)
     records = [record(spec, 0.1 * i, actions=chosen, done=i % 20 == 19) for i in range(60)]
     return str(write_recording(folder / "Drift.demo", spec, records))
@@ -66,14 +69,12 @@ class TellingEnv(DriftEnv):
             self._stats.on_message_received(_read(message))
 
 
-def _read(message: OutgoingMessage) -> Any:
-    from mlagents_envs.side_channel.incoming_message import IncomingMessage
-
+def _read(message: OutgoingMessage) -> IncomingMessage:
     return IncomingMessage(bytes(message.buffer))
 
 
 def run(
-    folder: Path, behavior: dict[str, Any], actions: ActionSpec | None = None, **options: Any
+    folder: Path, behavior: dict[str, Any], actions: ActionSpec | None = None, **options: object
 ) -> TrainedRun:
     spec = actions or ActionSpec.create_continuous(1)
     data = {**small_options(**{"max_steps": 1000, "summary_freq": 500, **behavior}), **options}

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from telling_env import TellingEnv
 
 from mlagents.algorithms.ppo_trainer import PPOTrainer

@@ -216,7 +216,7 @@ def test_more_experience_than_the_run_has_is_doubtful_where_something_is_to_be_l
         load(behavior(body))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        load(behavior(body) + "checkpoint_settings: {inference: true}\n")
+        load(behavior(body) + "checkpoint_settings: {inference: true, resume: true}\n")
         load(behavior("max_steps: 1000\nhyperparameters: {buffer_size: 1000, batch_size: 10}"))
 
 

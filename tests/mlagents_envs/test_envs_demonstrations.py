@@ -138,7 +138,7 @@ EMPTY_BEHAVIOR = 34  # a length of zero and nothing more
 @pytest.mark.parametrize(
     ("data", "position", "problem"),
     [
-        (b"", 0, "truncated or no demonstration"),
+        (b"", 0, "the file is empty"),
         (b"This is a plain text file about demonstrations.", 0, "no demonstration"),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), 0, "no demonstration"),
         (b"\xff" * 100, 0, "no valid length"),

@@ -264,7 +264,7 @@ def test_a_gpu_that_is_not_there_is_named(tiny: Path) -> None:
 
 
 def test_a_model_trained_in_the_original_balances_the_ball(shared_data: Path) -> None:
-    """The policy of 3DBall, played by the agents themselves, keeps every ball for 300 steps of the physics."""
+    """The policy of 3DBall, played by the agents themselves, keeps every ball for 300 physics steps."""
     from mlagents_envs.registry import EnvironmentOptions, make_environment
 
     env = make_environment("3DBall", EnvironmentOptions(seed=1, num_areas=3))

@@ -125,8 +125,8 @@ class ActingLoop:
         if stuck is not None:
             self._warned = True
             _LOGGER.warning(
-                "%s: all actions of branch %d are masked for %s, which now takes any. An environment should "
-                "leave at least one action of every branch.",
+                "%s: all actions of branch %d are masked for %s, which has to take one all the same. "
+                "An environment should leave at least one action of every branch.",
                 self.behavior,
                 *stuck,
             )

@@ -95,7 +95,7 @@ class EpisodicTrainer(ABC):
             ended: whether its episode is over.
         """
 
-    def on_lost(self, agent: AgentKey) -> None:
+    def on_lost(self, agent: AgentKey) -> None:  # noqa: B027  (optional)
         """Forget a running episode: its environment was reset."""
 
     @abstractmethod
@@ -182,10 +182,10 @@ class EpisodicTrainer(ABC):
         lengths, self._lengths = self._lengths, []
         return FinishedEpisodes(returns, lengths, {"extrinsic": list(returns)})
 
-    def forget(self) -> None:
+    def forget(self) -> None:  # noqa: B027
         """Nothing to do: nothing is stored."""
 
-    def drop_broken_experience(self) -> None:
+    def drop_broken_experience(self) -> None:  # noqa: B027
         """Nothing to do: nothing is stored."""
 
     def get_state(self) -> dict[str, Any]:

@@ -214,7 +214,7 @@ class PPORewards:
     def finish(self) -> dict[str, float]:
         """End an update: forget its transitions, and publish the sums of the episodes that ended in them.
 
-        Until then, an update in progress shows in none of the statistics, so that it may run in another thread.
+        Until then, an update shows in none of the statistics, so that it may run in another thread.
 
         Returns:
             Means of what the signals said since the last call.

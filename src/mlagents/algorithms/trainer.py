@@ -99,8 +99,8 @@ class BehaviorTrainer(Protocol):
 
         The top level has the names of the original's checkpoints; what only we keep is under ``Training``,
         a dict that the run adds keys of its own to. Experience that is large may be under ``Replay``, which
-        numbered checkpoints leave out; :meth:`set_state` must do without it then. Arrays and tensors are those
-        in use: write or copy them before the trainer goes on.
+        numbered checkpoints leave out; :meth:`set_state` must do without it then. Arrays and tensors are
+        those in use: write or copy them before the trainer goes on.
         """
 
     def set_state(self, state: dict[str, Any]) -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlagents_envs.base_env import BaseEnv
 from mlagents_envs.registry import EnvironmentFactory, EnvironmentOptions
 
-if TYPE_CHECKING:
-    import gymnasium
 
 def as_environment(given: Any) -> BaseEnv | EnvironmentFactory:  # noqa: ANN401 - that is its purpose
     """An environment or factory for a run.

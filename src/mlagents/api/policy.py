@@ -89,7 +89,7 @@ class Policy:
         """Choose actions for one agent or for a batch of ``n``.
 
         Args:
-            observations: one array per observation, ``[n, *shape]`` for a batch or ``[*shape]`` for one agent;
+            observations: one array per observation, ``[n, *shape]`` for a batch, ``[*shape]`` for one agent;
                 a bare array where there is only one observation. Values as the environment gave them in
                 training; images are ``(channels, height, width)`` between 0 and 1.
             action_masks: per discrete branch, bool ``[n, choices]`` (``[choices]`` for one agent), True where
@@ -107,7 +107,9 @@ class Policy:
         """
         columns, is_batch = self._columns(observations)
         n = len(columns[0])
-        ids = np.arange(n, dtype=np.int32) if agents is None else np.asarray(agents, dtype=np.int32).reshape(-1)
+        ids = (
+            np.arange(n, dtype=np.int32) if agents is None else np.asarray(agents, dtype=np.int32).reshape(-1)
+        )
         if len(ids) != n:
             raise UnityPolicyException(f"There are {n} observations, but {len(ids)} agents.")
         zeros = np.zeros(n, dtype=np.float32)

@@ -35,7 +35,7 @@ def make_parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="mlagents-evaluate",
-        description="Plays exported models in an environment and prints mean, deviation and range of the "
+        description="Plays exported models in an environment and prints mean, deviation and range of the\n"
         "return, and the mean episode length in decisions.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -65,7 +65,12 @@ def _push(argv: Sequence[str]) -> int:
     parser = _parser("mlagents-push-to-hf", "Uploads a results folder with a model card.", PUSH_EPILOG)
     parser.add_argument("--run-id", required=True, metavar="NAME", help="name of the run, for messages")
     parser.add_argument("--local-dir", default="./", metavar="DIR", help="results folder of the run (./)")
-    parser.add_argument("--commit-message", default="Push to Hub", metavar="TEXT", help="(Push to Hub)")
+    parser.add_argument(
+        "--commit-message",
+        default="Push to Hub",
+        metavar="TEXT",
+        help="what the hub's history says of it (Push to Hub)",
+    )
     parser.add_argument(
         "--configfile-name",
         default="configuration.yaml",

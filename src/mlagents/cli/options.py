@@ -93,7 +93,7 @@ ENV, ENGINE, CHECKPOINT, TORCH = "env_settings", "engine_settings", "checkpoint_
 
 GROUPS: dict[str, tuple[Option, ...]] = {
     "environment": (
-        Option("--env", ENV, "built-in environment, or path of an executable", str, "NAME_OR_PATH"),
+        Option("--env", ENV, "built-in environment, gym:ID, or path of an executable", str, "NAME_OR_PATH"),
         Option(
             "--num-areas", ENV, "training areas per environment (the scene's own number)", whole_number, "N"
         ),

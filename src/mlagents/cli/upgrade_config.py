@@ -68,8 +68,8 @@ def _upgrade(argv: Sequence[str]) -> int:
         raise TrainerConfigError(f"{arguments.old} is empty; there is nothing to rewrite")
     build_run_options(file.data, Origin(arguments.old, file.lines, files=file.files))
     atomic_write_text(target, yaml.safe_dump(without_nulls(file.data), sort_keys=False, allow_unicode=True))
-    names = [*file.data.get("behaviors", {}), *({"default_settings"} & file.data.keys())]
-    behaviors = ", ".join(names) or "no behavior"
+    others = "default_settings" if "default_settings" in file.data else "no behavior"
+    behaviors = ", ".join(file.data.get("behaviors", {})) or others
     print(f"{target} holds {behaviors} in the present form.")
     return 0
 

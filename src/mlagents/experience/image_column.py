@@ -38,12 +38,15 @@ def decode_levels(levels: Tensor) -> Tensor:
     """Float32 tensor of a tensor of levels; a tensor that is float32 already is returned as it is.
 
     Args:
-        levels: uint8 or float32, any shape, on any device.
+        levels: uint8 or float32, any shape, on any device. Images ``[B, C, H, W]`` on the CPU come out with
+            their channels last in memory, as convolutions there want them.
     """
     if levels.dtype != torch.uint8:
         return levels
+    if levels.dim() == 4 and levels.device.type == "cpu":
+        levels = levels.contiguous(memory_format=torch.channels_last)
     # by a tensor: on CUDA, division by a number multiplies with its rounded inverse instead
-    return levels.float() / torch.full((), float(LEVELS), device=levels.device)
+    return levels.float().div_(torch.full((), float(LEVELS), device=levels.device))
 
 
 class ImageColumn:

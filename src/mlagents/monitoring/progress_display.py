@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 _live = threading.Lock()
-"""Held by the run whose bars are shown: there is one terminal, and Python's standard output goes through it."""
+"""Held by the run whose bars are shown: there is one terminal, and standard output goes through the bars."""
 
 _SHOWN_PHASES = ("environment", "inference", "update")
 

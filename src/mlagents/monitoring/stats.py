@@ -236,7 +236,8 @@ def _guarded(writer: StatsWriter, what: str, category: str, call: Callable[[Stat
     try:
         call(writer)
     except Exception as error:
-        _LOGGER.warning("%s could not take %s of %s: %s", type(writer).__name__, what, category, error)
+        whose = f"{what} of {category}" if category else what
+        _LOGGER.warning("%s could not take %s: %s", type(writer).__name__, whose, error)
 
 
 DEFAULT_HUB = StatsHub()

@@ -2,14 +2,14 @@
 
 The groups of entry points by which they are found:
 
-=======================  ======================================================================================
-``mlagents.trainer_type``  a function without arguments that returns ``({type: factory}, {type: settings})``;
-                           see :class:`~mlagents.algorithms.trainer.TrainerFactory`
-``mlagents.samplers``      a function without arguments that returns ``{type: class}``; see
-                           :class:`CustomSampler`
-``mlagents.stats_writer``  a function that takes the options of a run and returns a list of
-                           :class:`~mlagents.monitoring.stats.StatsWriter`
-=======================  ======================================================================================
+==========================  ==========================================================================
+``mlagents.trainer_type``   a function without arguments that returns ``({type: factory}, {type:
+                            settings})``; see :class:`~mlagents.algorithms.trainer.TrainerFactory`
+``mlagents.samplers``       a function without arguments that returns ``{type: class}``; see
+                            :class:`CustomSampler`
+``mlagents.stats_writer``   a function that takes the options of a run and returns a list of
+                            :class:`~mlagents.monitoring.stats.StatsWriter`
+==========================  ==========================================================================
 
 :func:`register_trainer` and :func:`register_sampler` do the same for one process, as in a notebook.
 

@@ -104,7 +104,7 @@ class BehaviorRun:
         return None
 
     def has_reached(self, goal: float) -> bool:
-        """Whether the mean return of the last 100 episodes, all of the present lessons, is at least ``goal``."""
+        """Whether the mean return of 100 episodes, all of the present lessons, is at least ``goal``."""
         return self._best.has_window and self.mean_return is not None and self.mean_return >= goal
 
     def collect_episodes(self) -> list[float]:

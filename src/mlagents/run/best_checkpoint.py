@@ -75,7 +75,7 @@ class BestCheckpoint:
         self._is_exported = False
 
     def export(self) -> None:
-        """Write ``best.onnx`` if it is older than ``best.pt``; a failure is reported and costs nothing else."""
+        """Write ``best.onnx`` if ``best.pt`` is newer; a failure is reported and costs nothing else."""
         if self._is_exported:
             return
         weights, model = self._keeper.best_paths

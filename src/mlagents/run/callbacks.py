@@ -32,9 +32,7 @@ class Callback:
     def on_step(self, run: TrainingRun) -> None:
         """All environments took a step; keep it short."""
 
-    def on_summary(
-        self, run: TrainingRun, behavior: str, step: int, statistics: Mapping[str, float]
-    ) -> None:
+    def on_summary(self, run: TrainingRun, behavior: str, step: int, statistics: Mapping[str, float]) -> None:
         """A summary was written.
 
         Args:

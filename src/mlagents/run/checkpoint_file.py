@@ -62,7 +62,7 @@ class Checkpoint:
             ) from error
 
 
-RESUME_ADVICE = "Copy one of the numbered .pt files beside it over it, or start anew with --force."
+RESUME_ADVICE = "Copy one of the numbered .pt files beside it to this name, or start anew with --force."
 INITIALIZE_ADVICE = "Check --initialize-from and init_path."
 
 

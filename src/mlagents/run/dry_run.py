@@ -46,7 +46,9 @@ def describe_run(options: RunOptions) -> Iterator[str]:
         yield f"# {line}".rstrip()
 
 
-def _consequences(options: RunOptions, agents: Mapping[str, tuple[BehaviorSpec, int]] | None) -> Iterator[str]:
+def _consequences(
+    options: RunOptions, agents: Mapping[str, tuple[BehaviorSpec, int]] | None
+) -> Iterator[str]:
     yield from _describe_environment(options, agents)
     yield from _describe_results(options)
     specs = {name.split("?", 1)[0]: spec for name, (spec, _) in (agents or {}).items()}
@@ -66,7 +68,7 @@ def _consequences(options: RunOptions, agents: Mapping[str, tuple[BehaviorSpec, 
 
 
 def _agents_of(options: RunOptions) -> dict[str, tuple[BehaviorSpec, int]] | None:
-    """Spec and number of agents after a reset by behavior id; None where the environment is not built here."""
+    """Spec and number of agents by behavior id, after a reset; None where nothing is built here."""
     settings = options.env_settings
     name = settings.env_path
     if name is None:
@@ -138,7 +140,11 @@ def _describe_memory(options: RunOptions, name: str, spec: BehaviorSpec | None) 
     )
     actions = spec.action_spec
     kinds = [f"{actions.continuous_size} continuous"] if actions.continuous_size else []
-    kinds += [f"{actions.discrete_size} discrete {tuple(actions.discrete_branches)}"] if actions.discrete_size else []
+    kinds += (
+        [f"{actions.discrete_size} discrete {tuple(actions.discrete_branches)}"]
+        if actions.discrete_size
+        else []
+    )
     yield f"observes: {sizes}; acts: {' and '.join(kinds) or 'not at all'}"
     device = options.torch_settings.device or "cpu"
     needed = network_and_buffer_bytes(options.behavior(name), spec, device=device)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -12,6 +13,7 @@ from mlagents.algorithms.trainer import LearnsBeside, UpdateJob
 from mlagents.monitoring.phase_clock import UPDATE, PhaseClock
 from mlagents.run.behavior_run import BehaviorRun
 
+_IMAGE_DIMENSIONS = 3
 LAG = "Policy/Lag"
 """Tag of the mean lag of the policy that acted, in updates."""
 
@@ -28,22 +30,25 @@ class _Running(NamedTuple):
 class Learner:
     """Makes the updates of all behaviors of a run.
 
-    Behaviors with ``threaded`` learn in one thread beside collection, if their trainer can: the experience of an
-    update is taken aside, collecting goes on with the weights of before, and the new ones come between two
-    steps. An update that is due waits for the one before it, so that whoever acts is at most one update
-    behind; how far on average is logged as ``Policy/Lag``. PyTorch and compiled kernels run outside Python's
-    lock, so that both threads have a core each.
+    Behaviors with ``threaded`` learn in one thread beside collection, if their trainer can: the experience of
+    an update is taken aside, collecting goes on with the weights of before, and the new ones come between
+    two steps. An update that is due waits for the one before it, so that whoever acts is at most one update
+    behind; how far on average is logged as ``Policy/Lag``. PyTorch works outside Python's lock, and so do
+    environments that have a process of their own.
 
     Nothing of a trainer may be saved or exported while its update runs: call :meth:`settle` before.
 
     Args:
         clock: what the run waits for here counts as update.
         learning: False where nobody learns.
+        num_threads: threads that PyTorch may use for an update from images while nothing else runs. For all
+            else a second thread costs more than it helps, because the matrices are small.
     """
 
-    def __init__(self, clock: PhaseClock, *, learning: bool = True) -> None:
+    def __init__(self, clock: PhaseClock, *, learning: bool = True, num_threads: int = 1) -> None:
         self._clock = clock
         self._learning = learning
+        self._num_threads = num_threads
         self._running: dict[str, _Running] = {}
         self._spans: dict[str, tuple[int, int]] = {}
         self._executor: ThreadPoolExecutor | None = None
@@ -69,10 +74,24 @@ class Learner:
                 if self.runs_beside(behavior):
                     self._begin(behavior)
                 else:
-                    behavior.update()
+                    with self._threads_for(behavior):
+                        behavior.update()
                 self._clock.switch(previous)
             elif not behavior.trainer.is_training:
                 behavior.trainer.forget()
+
+    @contextmanager
+    def _threads_for(self, behavior: BehaviorRun) -> Iterator[None]:
+        observations = behavior.trainer.spec.observation_specs
+        if all(len(each.shape) < _IMAGE_DIMENSIONS for each in observations):
+            yield
+            return
+        before = torch.get_num_threads()
+        torch.set_num_threads(self._num_threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
     def settle(self) -> None:
         """Wait for all updates that run, and finish them.
@@ -96,7 +115,6 @@ class Learner:
         behavior.reporter.add_stat(LAG, self._lag(name, step))
         job = trainer.begin_update()
         if self._executor is None:
-            # the matrices are small: a second thread per operation costs more than it helps
             self._executor = ThreadPoolExecutor(1, "learner", torch.set_num_threads, (1,))
         self._running[name] = _Running(behavior, job, self._executor.submit(job.run), step)
 

@@ -43,8 +43,8 @@ def _describe_updates(settings: BehaviorSettings) -> Iterator[str]:
         updates = settings.max_steps // hyper.buffer_size
         batches = max(1, hyper.buffer_size // hyper.batch_size)
         yield (
-            f"learns: {settings.trainer_type}, about {updates} updates{threaded}, one per {hyper.buffer_size} "
-            f"steps; each {hyper.num_epoch} passes over {batches} minibatches of "
+            f"learns: {settings.trainer_type}, about {updates} updates{threaded}, one per "
+            f"{hyper.buffer_size} steps; each {hyper.num_epoch} passes over {batches} minibatches of "
             f"{min(hyper.batch_size, hyper.buffer_size)}"
         )
         yield f"learning rate: {_schedule(hyper.learning_rate, hyper.learning_rate_schedule, 1e-10)}"
@@ -94,7 +94,9 @@ def _demonstrations(values: Mapping[str, object]) -> str:
 
 def _checkpoints(settings: BehaviorSettings) -> str:
     count = settings.max_steps // settings.checkpoint_interval
-    kept = "all are kept" if settings.keep_checkpoints < 1 else f"the last {settings.keep_checkpoints} are kept"
+    kept = (
+        "all are kept" if settings.keep_checkpoints < 1 else f"the last {settings.keep_checkpoints} are kept"
+    )
     regular = f"every {settings.checkpoint_interval} steps" if count else "none before the end"
     return f"{regular}, one at the end, {kept}; and the best by mean return"
 

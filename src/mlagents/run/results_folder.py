@@ -10,7 +10,7 @@ from pathlib import Path
 from mlagents.run.run_lock import RunLock
 from mlagents.settings.behavior import BehaviorSettings
 from mlagents.settings.errors import UnityTrainerException
-from mlagents.settings.sections import CheckpointSettings
+from mlagents.settings.sections import LONGEST_NAME, CheckpointSettings
 from mlagents_envs.files import FULL_DISK
 
 
@@ -44,6 +44,11 @@ class ResultsFolder:
         Raises:
             UnityTrainerException: the name cannot be that of a file.
         """
+        if len(name.encode("utf-8", "replace")) > LONGEST_NAME:
+            raise UnityTrainerException(
+                f"The environment has a behavior named {name[:40]}..., which is too long for the name of a "
+                f"folder. Rename it in the environment; {LONGEST_NAME} letters are allowed."
+            )
         if not name or name in {".", "..", self.logs.name} or any(c in name for c in '/\\\0:*?"<>|'):
             raise UnityTrainerException(
                 f"The environment has a behavior named {name!r}, which cannot be the name of a folder. "

@@ -74,14 +74,16 @@ def read_description(checkpoint: Checkpoint) -> SavedBehavior:
             "version or the original toolkit wrote it. Use the .onnx model beside it."
         )
     try:
-        return SavedBehavior(str(data["name"]), _spec(data), BehaviorSettings.model_validate(data["settings"]))
+        return SavedBehavior(
+            str(data["name"]), _spec(data), BehaviorSettings.model_validate(data["settings"])
+        )
     except (KeyError, ValueError, TypeError) as error:
         reason = f"{type(error).__name__}: {error}"
         if isinstance(error, ValidationError):
             reason = str(Origin().error(problems_of(error)[0])).splitlines()[0]
         raise UnityTrainerException(
-            f"The checkpoint {checkpoint.path} describes its behavior in a way that this installation does not "
-            f"understand ({reason}). Use the .onnx model beside it."
+            f"The checkpoint {checkpoint.path} describes its behavior in a way that this installation does "
+            f"not understand ({reason}). Use the .onnx model beside it."
         ) from error
 
 

@@ -104,7 +104,7 @@ class TrainingRun:
         self._hub = StatsHub(plugins=DEFAULT_HUB)
         for writer in (*writers, GaugeWriter(self.timers)):
             self._hub.add_writer(writer)
-        self._learner = Learner(self.clock, learning=self.is_learning)
+        self._learner = Learner(self.clock, learning=self.is_learning, num_threads=torch.get_num_threads())
         self._routes: dict[str, BehaviorRun] = {}
         self._last_save = time.monotonic()
         self._saving_seconds = 0.0
@@ -118,7 +118,7 @@ class TrainingRun:
         self._stopping = True
 
     def settle(self) -> None:
-        """Let updates and steps that are under way come to their ends; to be called between two steps only."""
+        """Let updates and steps that are under way come to their ends; for calls between two steps only."""
         self._learner.settle()
         if not self._pool.is_idle:
             batches, answered = self._pool.receive()
@@ -321,7 +321,7 @@ class TrainingRun:
         return any(self._learner.runs_beside(behavior) for behavior in self.behaviors.values())
 
     def _is_done(self) -> bool:
-        """Whether nobody learns any more, or all do well enough; a run that only acts goes on until stopped."""
+        """Whether nobody learns any more, or all do well enough; runs that only act go on until stopped."""
         if not self.is_learning or not self.behaviors:
             return False
         return self._is_goal_reached() or not any(b.trainer.is_training for b in self.behaviors.values())

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mlagents.experience.replay import ReplayStore
 from mlagents.experience.store import RolloutStore
 from mlagents.sampling.slots import SlotTable, describe_agent
+from mlagents.sampling.step_checks import check_shapes
 from mlagents.sampling.worker import StepBatch
 from mlagents_envs.base_env import BehaviorSpec
 from mlagents_envs.exception import UnityObservationException
@@ -73,7 +74,7 @@ def check_experience(behavior: str, spec: BehaviorSpec, store: RolloutStore, slo
 
 
 def check_batch(behavior: str, spec: BehaviorSpec, batch: StepBatch) -> None:
-    """Check that everything agents reported is finite, before any of it is kept.
+    """Check that everything agents reported is finite and of its shape, before any of it is kept.
 
     Args:
         behavior: name for the message.
@@ -83,6 +84,7 @@ def check_batch(behavior: str, spec: BehaviorSpec, batch: StepBatch) -> None:
     Raises:
         UnityObservationException: names behavior and agent, for observations also sensor and index.
     """
+    check_shapes(behavior, spec, batch)
     for what, steps in (("A final observation", batch.terminal), ("An observation", batch.decision)):
         if not len(steps.agent_id):
             continue

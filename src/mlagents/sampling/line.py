@@ -11,8 +11,8 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 MAX_MESSAGE = 1 << 30
-"""Longest message, bytes. Observations and actions go through shared memory, so that only the saved state of an
-environment is ever long."""
+"""Longest message, bytes. Observations and actions go through shared memory, so that only the saved state of
+an environment is ever long."""
 
 
 class LineError(Exception):
@@ -24,8 +24,8 @@ class Line:
 
     Args:
         connection: the end; owned by the line from now on.
-        patience: longest pause in the middle of a message, seconds; None for any. A process that stops while it
-            writes, or that writes something else, must not stop the other one too.
+        patience: longest pause in the middle of a message, seconds; None for any. A process that stops while
+            it writes, or that writes something else, must not stop the other one too.
     """
 
     def __init__(self, connection: Connection, patience: float | None = None) -> None:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 class SlotTable:
     """Assigns a dense slot to each agent of a source (one behavior id of one worker).
 
-    Most steps report the same agents in the same order, so the last answer is kept and compared before anything
-    is looked up. Some games keep the ids of their agents over all episodes, others give a new one to every
-    episode: slots of agents that are gone can be given to others by :meth:`free`.
+    Most steps report the same agents in the same order, so the last answer is kept and compared before
+    anything is looked up. Some games keep the ids of their agents over all episodes, others give a new one to
+    every episode: slots of agents that are gone can be given to others by :meth:`free`.
 
     Attributes:
         num_slots: slots that exist, free ones included.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlagents.sampling.slots import describe_agent
 from mlagents.sampling.worker import StepBatch
@@ -30,7 +29,7 @@ def check_shapes(behavior: str, spec: BehaviorSpec, batch: StepBatch) -> None:
             continue
         sensors = spec.observation_specs
         if len(steps.obs) != len(sensors):
-            raise _error(behavior, batch, "observations", f"{len(sensors)} of them", f"{len(steps.obs)}")
+            raise _error(behavior, batch, "the list of observations", (len(sensors),), (len(steps.obs),))
         for sensor, column in zip(sensors, steps.obs, strict=True):
             if np.shape(column) != (count, *sensor.shape):
                 wanted = (count, *sensor.shape)
@@ -59,7 +58,7 @@ def _check_others(
 def branch_without_actions(batch: StepBatch) -> tuple[int, str] | None:
     """The first branch of which all actions are masked, and for which agent; None where there is none."""
     for branch, mask in enumerate(batch.decision.action_mask or ()):
-        stuck: NDArray[np.bool_] = mask.all(axis=1)
+        stuck = np.asarray(mask.all(axis=1))
         if stuck.any():
             agent = int(batch.decision.agent_id[int(stuck.argmax())])
             return branch, describe_agent(agent, batch.behavior_id, batch.worker)
@@ -71,6 +70,6 @@ def _error(
 ) -> UnityObservationException:
     return UnityObservationException(
         f"Environment {batch.worker} does not report the behavior {behavior} as it was declared: {what} must "
-        f"have the shape {declared}, but has {given}. Sizes must stay the same; declare the largest, and fill "
-        "up with zeros."
+        f"have the shape {declared}, but has {given}. Sizes must stay the same; declare the largest, and "
+        "fill up with zeros."
     )

@@ -107,8 +107,8 @@ class BehaviorSettings(Settings):
     init_path: Text | None = None
     """Checkpoint whose weights training starts from."""
     threaded: Bool = False
-    """Whether updates run beside the collection of experience, which is faster where both take long. The policy
-    that acts is then up to one update behind, and a run no longer repeats bit for bit."""
+    """Whether updates run beside the collection of experience, which is faster where both take long. The
+    policy that acts is then up to one update behind, and a run no longer repeats bit for bit."""
     self_play: SelfPlaySettings | None = None
     """Self-play; null means none."""
     behavioral_cloning: BehavioralCloningSettings | None = None

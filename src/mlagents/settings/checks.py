@@ -76,22 +76,7 @@ def unavailable(options: RunOptions) -> Iterator[Problem]:
 def doubts(options: RunOptions) -> Iterator[Problem]:
     """Settings that were probably not meant, or that have no effect."""
     for location, behavior in _behaviors(options):
-        batch_size = getattr(behavior.hyperparameters, "batch_size", 0)
-        buffer_size = getattr(behavior.hyperparameters, "buffer_size", batch_size)
-        if batch_size > buffer_size:
-            yield Problem(
-                (*location, "hyperparameters", "batch_size"),
-                f"that is more than buffer_size, which is {buffer_size}; every update is one small batch",
-                batch_size,
-            )
-        on_policy = behavior.trainer_type in ON_POLICY_TRAINERS and not options.checkpoint_settings.inference
-        if on_policy and buffer_size > behavior.max_steps:
-            yield Problem(
-                (*location, "hyperparameters", "buffer_size"),
-                f"that is more than max_steps, which is {behavior.max_steps}; the run ends before its first "
-                "update and learns nothing",
-                buffer_size,
-            )
+        yield from _buffer_doubts(location, behavior, learning=not options.checkpoint_settings.inference)
         if behavior.self_play is not None:
             yield from _self_play_doubts(location, behavior)
     for name, parameter in (options.environment_parameters or {}).items():
@@ -115,6 +100,29 @@ def doubts(options: RunOptions) -> Iterator[Problem]:
             ("env_settings", "num_envs"),
             f"this machine has {processors} processors; each environment is a process with memory of its own",
             options.env_settings.num_envs,
+        )
+
+
+def _buffer_doubts(location: Location, behavior: BehaviorSettings, *, learning: bool) -> Iterator[Problem]:
+    hyperparameters = behavior.hyperparameters
+    batch_size = getattr(hyperparameters, "batch_size", 0)
+    buffer_size = getattr(hyperparameters, "buffer_size", batch_size)
+    on_policy = behavior.trainer_type in ON_POLICY_TRAINERS
+    if batch_size > buffer_size:
+        effect = "every update is one small batch" if on_policy else "no update ever has enough of them"
+        yield Problem(
+            (*location, "hyperparameters", "batch_size"),
+            f"that is more than buffer_size, which is {buffer_size}; {effect}",
+            batch_size,
+        )
+    first = "buffer_size" if on_policy else "buffer_init_steps"
+    steps = getattr(hyperparameters, first, 0)
+    if learning and steps > behavior.max_steps:
+        yield Problem(
+            (*location, "hyperparameters", first),
+            f"that is more than max_steps, which is {behavior.max_steps}; the run ends before its first "
+            "update and learns nothing",
+            steps,
         )
 
 

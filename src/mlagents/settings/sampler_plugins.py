@@ -61,8 +61,8 @@ class CustomSampler(Settings):
         value = float(self.draw(np.random.default_rng([self.seed, worker, count])))
         if not math.isfinite(value) or abs(value) > FLOAT32_MAX:
             raise TrainerConfigError(
-                f"environment_parameters.{name}: the sampler {type(self).__name__} drew {value}, which cannot "
-                "be sent"
+                f"environment_parameters.{name}: the sampler {type(self).__name__} drew {value}, which "
+                "cannot be sent"
             )
         return value
 

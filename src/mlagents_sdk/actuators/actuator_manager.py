@@ -107,20 +107,16 @@ class ActuatorManager:
         """Actions that the actuators' heuristics choose; the stored ones stay as they are.
 
         Raises:
-            AgentsError: a heuristic changed the number of actions.
+            AgentsError: a heuristic changed the number of actions, or chose one that does not exist.
         """
         chosen = []
         for part in self._parts:
             spec = part.actuator.action_spec
             buffers = ActionBuffers.zeros(spec)
             part.actuator.heuristic(buffers)
-            sizes = len(buffers.continuous_actions), len(buffers.discrete_actions)
-            if sizes != (spec.continuous_size, spec.discrete_size):
-                raise AgentsError(
-                    f"{self._owner}: the heuristic of {part.actuator.name} left {sizes[0]} continuous and "
-                    f"{sizes[1]} discrete actions, but there are {spec.continuous_size} and "
-                    f"{spec.discrete_size}. Assign the elements instead of adding or removing any."
-                )
+            impossible = buffers.impossible(spec)
+            if impossible is not None:
+                raise AgentsError(f"{self._owner}: the heuristic of {part.actuator.name} {impossible}")
             chosen.append(buffers)
         return _concatenated(chosen)
 

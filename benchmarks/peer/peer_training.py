@@ -1,10 +1,10 @@
-"""The peer's PPO on the synthetic environment, in one process and without its wire.
+"""The peer's PPO or SAC on the synthetic environment, in one process and without its wire.
 
 Assembled from the peer's public classes in the way its own controller assembles them, and driven in the
 same order: step the environment, sort the steps into trajectories, advance the trainer. Left out, in
 the peer's favour: TensorBoard and console writers, curriculum, checkpoints.
 
-Runs with the peer's interpreter: ``python -m benchmarks.peer.peer_ppo --agents 12``.
+Runs with the peer's interpreter: ``python -m benchmarks.peer.peer_training --agents 12``.
 """
 
 from __future__ import annotations
@@ -22,14 +22,17 @@ from mlagents.plugins.trainer_type import register_trainer_plugins
 from mlagents.trainers.agent_processor import AgentManager
 from mlagents.trainers.behavior_id_utils import BehaviorIdentifiers
 from mlagents.trainers.ppo.trainer import PPOTrainer
+from mlagents.trainers.sac.trainer import SACTrainer
 from mlagents.trainers.settings import TrainerSettings
 from mlagents.trainers.simple_env_manager import SimpleEnvManager
 
 from benchmarks.contestants import serve
 from benchmarks.rounds import Round, Stopwatch
 from benchmarks.settings import BEHAVIOR, trainer_settings
-from benchmarks.synthetic_env import SyntheticEnv
+from benchmarks.synthetic_env import make_synthetic
 from mlagents_envs.side_channel.environment_parameters_channel import EnvironmentParametersChannel
+
+TRAINERS = {"ppo": PPOTrainer, "sac": SACTrainer}
 
 
 class TimedPolicy:
@@ -55,20 +58,21 @@ class PeerTraining:
     """The peer's trainer, its agent manager and its environment manager around the environment.
 
     Args:
-        agents: number of agents.
-        seed: seed of the environment and the trainer.
+        options: number of agents, seed of the environment and the trainer, and what to train.
         artifacts: folder that the peer may write to.
     """
 
-    def __init__(self, agents: int, seed: int, artifacts: str) -> None:
+    def __init__(self, options: Namespace, artifacts: str) -> None:
+        seed = options.seed
         np.random.seed(seed)
         torch.manual_seed(seed)
         register_trainer_plugins()  # before it, the settings know no trainer type
-        settings = cattr.structure(trainer_settings(), TrainerSettings)
-        self._env = SyntheticEnv(agents, seed)
+        section = trainer_settings(options.workload)
+        settings = cattr.structure(section, TrainerSettings)
+        self._env = make_synthetic(options)
         behavior_id = next(iter(self._env.behavior_specs))
         parsed_id = BehaviorIdentifiers.from_name_behavior_id(behavior_id)
-        self._trainer = PPOTrainer(
+        self._trainer = TRAINERS[section["trainer_type"]](
             BEHAVIOR,
             reward_buff_cap=1,
             trainer_settings=settings,
@@ -118,9 +122,10 @@ class PeerTraining:
 def train(options: Namespace, stopwatch: Stopwatch) -> None:
     """Train on the synthetic environment until the stopwatch ends it."""
     logging.disable(logging.INFO)
-    torch.set_num_threads(1)  # importing the peer has set another number
-    with tempfile.TemporaryDirectory(prefix="peer-ppo-") as artifacts:
-        training = PeerTraining(options.agents, options.seed, artifacts)
+    if options.workload != "images":  # where the peer's own choice counts, half of the cores
+        torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory(prefix="peer-training-") as artifacts:
+        training = PeerTraining(options, artifacts)
         while True:
             stopwatch.finish_cycle(training.cycle())
 

@@ -1,6 +1,6 @@
 """Our side: a whole training run, with its TensorBoard files and recovery checkpoints.
 
-Runs with our interpreter: ``python -m benchmarks.ours_ppo --agents 12``.
+Runs with our interpreter: ``python -m benchmarks.ours_training --agents 12``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from argparse import Namespace
 from benchmarks.contestants import serve
 from benchmarks.rounds import PHASES, Round, Stopwatch
 from benchmarks.settings import BEHAVIOR, trainer_settings
-from benchmarks.synthetic_env import SyntheticEnv
+from benchmarks.synthetic_env import make_synthetic
 from mlagents.monitoring.tensorboard import TensorboardWriter
 from mlagents.run.training_run import TrainingRun
 from mlagents.settings import RunOptions, build_run_options
@@ -21,6 +21,8 @@ from mlagents.settings import RunOptions, build_run_options
 SYNTHETIC = "synthetic"
 NANOSECONDS = 1e-9
 RUN_ID = "benchmark"
+SHORTEST_CYCLE = 500
+"""Agent-steps. SAC updates after every step, and taking note of it must cost nothing."""
 
 
 class CycleMeter:
@@ -43,8 +45,10 @@ class CycleMeter:
         if self._times is None:
             self._times = run.clock.times()
         trainer = run.behaviors[self._behavior].trainer
-        if trainer.updates == self._updates:
+        if trainer.updates == self._updates or trainer.step < self._steps + SHORTEST_CYCLE:
             return
+        if self._stopwatch.is_round_over:
+            run.settle()  # nothing may go on while others are measured
         now = run.clock.times()
         spent = [(end - begin) * NANOSECONDS for begin, end in zip(self._times, now, strict=True)]
         # An update takes every agent-step whose outcome is known, so as many are learned from as are taken.
@@ -57,10 +61,11 @@ def run_options(options: Namespace, behavior: str, results: str) -> RunOptions:
     """Options of the training run."""
     return build_run_options(
         {
-            "behaviors": {behavior: trainer_settings()},
+            "behaviors": {behavior: trainer_settings(options.workload, threaded=options.threaded)},
             "env_settings": {
                 "env_path": None if options.environment == SYNTHETIC else options.environment,
                 "num_areas": None if options.environment == SYNTHETIC else options.agents,
+                "num_envs": options.num_envs,
                 "seed": options.seed,
             },
             "checkpoint_settings": {"results_dir": results, "run_id": RUN_ID},
@@ -74,11 +79,11 @@ def train(options: Namespace, stopwatch: Stopwatch) -> None:
     logging.disable(logging.INFO)
     synthetic = options.environment == SYNTHETIC
     behavior = BEHAVIOR if synthetic else options.environment
-    with tempfile.TemporaryDirectory(prefix="ours-ppo-") as results:
+    with tempfile.TemporaryDirectory(prefix="ours-training-") as results:
         run = TrainingRun(
             run_options(options, behavior, results),
             writers=[TensorboardWriter(os.path.join(results, RUN_ID))],
-            environment=SyntheticEnv(options.agents, options.seed) if synthetic else None,
+            environment=make_synthetic(options) if synthetic else None,
             on_step=CycleMeter(behavior, stopwatch),
         )
         run.run()
