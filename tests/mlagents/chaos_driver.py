@@ -1,8 +1,8 @@
 """A run with two environments that obey orders to misbehave; started by the drill as a program of its own.
 
 Usage: ``python chaos_driver.py RESULTS CONTROL [--resume] [--threaded] [--max-steps N]``. CONTROL is a
-folder: a file ``junk-1``, ``hang-0`` ... makes the environment of that number do so once. The driver writes there:
-``step``, the names of its shared memory (``segments``), and at the end ``outcome.json``.
+folder: a file ``junk-1``, ``hang-0`` ... makes the environment of that number do so once. The driver writes
+there: ``step``, the names of its shared memory (``segments``), and at the end ``outcome.json``.
 """
 
 from __future__ import annotations
