@@ -253,7 +253,7 @@ class UnityEnvironment(BaseEnv):
         try:
             return self._get_communicator(worker_id, wanted, self._timeout_wait)
         except UnityWorkerInUseException as error:
-            if file_name is None:
+            if file_name is None and base_port is None:
                 error.args = (
                     f"The port {wanted + worker_id}, on which the editor is waited for, is in use, most "
                     "likely by another training run that waits. Stop that run, or name an executable.",
