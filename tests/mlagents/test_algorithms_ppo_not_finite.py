@@ -165,7 +165,7 @@ def run_options(folder: Path, *, resume: bool) -> RunOptions:
         "max_steps": 1000,
     }
     checkpoint = {"run_id": "r", "results_dir": str(folder), "resume": resume}
-    return RunOptions(behaviors={"Drift": behavior}, checkpoint_settings=checkpoint)
+    return RunOptions(behaviors={"Drift": behavior}, env_settings={"seed": 3}, checkpoint_settings=checkpoint)
 
 
 @pytest.mark.parametrize(
